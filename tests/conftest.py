@@ -1,0 +1,67 @@
+"""Fixtures that many tests share."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real data sets; the test is skipped where it is absent."""
+    places = [PROJECT.parent / "shared" / "data", PROJECT / "shared" / "data"]
+    if "VSTC_DATA" in os.environ:
+        places.insert(0, Path(os.environ["VSTC_DATA"]))
+    for place in places:
+        if place.is_dir():
+            return place
+    pytest.skip("real data is not here; set VSTC_DATA to its folder")
+
+
+class Outcome:
+    """What a command printed and how it ended."""
+
+    def __init__(self, exit_code: int, stdout: str, stderr: str) -> None:
+        self.exit_code = exit_code
+        self.stdout = stdout
+        self.stderr = stderr
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def app() -> Any:
+    from vstc.cli import build_app
+
+    return build_app()
+
+
+@pytest.fixture
+def run(app: Any) -> Run:
+    """Run a command in this process: ``run("flow", "precompute", path, "-o", out)``."""
+
+    def call(*arguments: object, code: int | None = 0) -> Outcome:
+        done = CliRunner().invoke(app, [str(part) for part in arguments])
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        outcome = Outcome(done.exit_code, done.stdout, done.stderr)
+        if code is not None:
+            assert outcome.exit_code == code, outcome.stderr + outcome.stdout
+        return outcome
+
+    return call

@@ -1,0 +1,1 @@
+"""Measured rates beside their bounds."""

@@ -1,0 +1,139 @@
+"""The ``vstc`` program: it registers the commands and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from vstc import __version__
+from vstc.errors import OutputError, SetupError, VstcError
+
+# (group or None, module below vstc.commands); a module offers `command` and its name.
+COMMANDS: tuple[tuple[str | None, str, str], ...] = (
+    ("data", "synth", "data_synth"),
+    ("data", "index", "data_index"),
+    ("data", "check", "data_check"),
+    ("flow", "precompute", "flow_precompute"),
+    ("flow", "inspect", "flow_inspect"),
+    ("flow", "evaluate", "flow_evaluate"),
+    ("flow", "export", "flow_export"),
+    ("flow", "import", "flow_import"),
+    ("teacher", "train", "teacher_train"),
+    (None, "pseudo-label", "pseudo_label"),
+    (None, "distill", "distill"),
+    (None, "predict", "predict"),
+    (None, "evaluate", "evaluate"),
+    (None, "report", "report"),
+    (None, "demo", "demo"),
+    (None, "info", "info"),
+    ("bench", "losses", "bench_losses"),
+    ("bench", "flow", "bench_flow"),
+    ("bench", "train", "bench_train"),
+)
+GROUPS = {
+    "data": "Make, index and check data sets.",
+    "flow": "Compute, look at and judge optical flow.",
+    "teacher": "Train teachers and baselines.",
+    "bench": "Measure rates beside the bounds that they have.",
+}
+
+
+class ErrorGroup(TyperGroup):
+    """A command group that prints a ``VstcError`` and leaves with its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; see ``vstc.errors`` for the exit codes."""
+        try:
+            return super().invoke(ctx)
+        except VstcError as error:
+            raise _leave(error) from error
+        except BrokenPipeError:
+            raise typer.Exit(0) from None
+        except OSError as error:
+            translated = _from_os_error(error)
+            if translated is None:
+                raise
+            raise _leave(translated) from error
+        except RuntimeError as error:
+            if "out of memory" not in str(error).lower():
+                raise
+            raise _leave(
+                SetupError(str(error).splitlines()[0], hint="lower the batch or crop size")
+            ) from error
+
+
+def _leave(error: VstcError) -> typer.Exit:
+    from vstc import console
+
+    if console.is_verbose():
+        import traceback
+
+        traceback.print_exc()
+    console.report_error(error.message, error.hint)
+    return typer.Exit(error.exit_code)
+
+
+def _from_os_error(error: OSError) -> OutputError | None:
+    import errno
+
+    if error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error):
+        return OutputError(
+            f"the disk is full: {error.filename or error}",
+            hint="free some space, then run again with --resume",
+        )
+    return None
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"vstc {__version__}\n")
+        raise typer.Exit
+
+
+def build_app() -> typer.Typer:
+    """Build the program with all its commands."""
+    app = typer.Typer(
+        cls=ErrorGroup,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        help=(
+            "Train, run and judge video segmentation that is accurate, fast and steady over time."
+        ),
+        epilog="Start with: vstc demo",
+    )
+    groups = {
+        name: typer.Typer(no_args_is_help=True, help=text, rich_markup_mode=None)
+        for name, text in GROUPS.items()
+    }
+    for group, name, module in COMMANDS:
+        if importlib.util.find_spec(f"vstc.commands.{module}") is None:
+            continue
+        command = importlib.import_module(f"vstc.commands.{module}").command
+        target = groups[group] if group else app
+        if isinstance(command, typer.Typer):
+            target.add_typer(command, name=name)
+        else:
+            target.command(name)(command)
+    for name, group_app in groups.items():
+        app.add_typer(group_app, name=name)
+
+    @app.callback()
+    def root(
+        version: bool = typer.Option(
+            False, "--version", help="Print the version.", callback=_version, is_eager=True
+        ),
+    ) -> None:
+        del version
+
+    return app
+
+
+def main() -> None:
+    """Run the command line."""
+    build_app()(prog_name="vstc")

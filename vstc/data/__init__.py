@@ -1,0 +1,1 @@
+"""Data sets: synthetic scenes, indexing, checking, sampling, augmentation."""

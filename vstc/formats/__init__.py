@@ -1,0 +1,1 @@
+"""File formats: data set index, images, labels, video, flow."""

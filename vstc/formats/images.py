@@ -1,0 +1,160 @@
+"""Still images: RGB frames, label maps of every PNG flavour, and writing them back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from vstc.errors import InputError
+from vstc.formats.dataset import LabelClass
+
+Array8 = NDArray[np.uint8]
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+_FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+def read_rgb(path: Path) -> Array8:
+    """Read a colour image.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        InputError: Missing, truncated, or not an image.
+    """
+    data = _read_bytes(path)
+    _refuse_truncated(path, data)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image is None:
+        raise InputError(f"image is not readable: {path}", hint="replace the file")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Read (height, width) from the header of an image.
+
+    Raises:
+        InputError: Missing or not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, UnidentifiedImageError) as error:
+        raise InputError(f"image is not readable: {path}: {error}") from error
+
+
+def read_labels(path: Path, classes: Sequence[LabelClass] | None = None) -> Array8:
+    """Read a label map as class ids, whatever flavour of PNG holds it.
+
+    Palette files give their indices, grey files their values, and colour files are looked up
+    in the colours of the class table (``cv2.imread`` would expand a palette to colours).
+
+    Args:
+        path: The label file.
+        classes: The table, needed for colour files only.
+
+    Returns:
+        (H, W) uint8 ids.
+
+    Raises:
+        InputError: Unreadable, 16-bit with ids above 255, or a colour that no class has.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            mode = image.mode
+            if mode in {"RGB", "RGBA"}:
+                return _ids_of_colors(np.asarray(image.convert("RGB")), classes, path)
+            values = np.asarray(image)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise InputError(f"label is not readable: {path}: {error}") from error
+    if mode in {"1", "LA"}:
+        raise InputError(f"label {path} has mode {mode}", hint="save it as 8-bit grey or palette")
+    if values.dtype != np.uint8 and (values.min() < 0 or values.max() > 255):
+        raise InputError(f"label {path} holds ids up to {values.max()}; at most 255 are possible")
+    return values.astype(np.uint8)
+
+
+def encode_rgb(image: Array8) -> bytes:
+    """Encode (H, W, 3) RGB as PNG, lightly compressed."""
+    return _encode(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8))
+
+
+def encode_gray(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """Encode (H, W) grey values, 8 or 16 bit, as PNG."""
+    return _encode(image)
+
+
+def encode_labels(labels: Array8, palette: Array8) -> bytes:
+    """Encode (H, W) ids as a palette PNG.
+
+    Args:
+        labels: Ids 0..255.
+        palette: (256, 3) RGB colours.
+    """
+    image = Image.fromarray(labels, mode="P")
+    image.putpalette(palette.tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def overlay_labels(
+    image: Array8, labels: Array8, palette: Array8, *, opacity: float = 0.5
+) -> Array8:
+    """Blend the colours of a label map over a frame.
+
+    Args:
+        image: (H, W, 3) RGB.
+        labels: (H, W) ids.
+        palette: (256, 3) RGB; ids whose colour is black keep the frame as it is.
+        opacity: 0 shows the frame, 1 the colours.
+    """
+    colors = palette[labels]
+    blended = cv2.addWeighted(image, 1 - opacity, colors, opacity, 0)
+    is_shown = colors.any(axis=2, keepdims=True)
+    return np.where(is_shown, blended, image).astype(np.uint8)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _refuse_truncated(path: Path, data: bytes) -> None:
+    """Refuse files cut short, which OpenCV fills with grey without a word."""
+    is_png, is_jpeg = data.startswith(b"\x89PNG"), data.startswith(b"\xff\xd8")
+    tail = data[-64:]
+    if (is_png and b"IEND" not in tail) or (is_jpeg and b"\xff\xd9" not in tail):
+        raise InputError(f"image is truncated: {path}", hint="copy the file again")
+
+
+def _ids_of_colors(rgb: Array8, classes: Sequence[LabelClass] | None, path: Path) -> Array8:
+    if not classes:
+        raise InputError(f"{path} is a colour label", hint="give a class table with colours")
+    packed = rgb.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    colors = np.array([r * 65536 + g * 256 + b for r, g, b in (c.color for c in classes)])
+    order = np.argsort(colors)
+    place = np.clip(np.searchsorted(colors[order], packed), 0, len(colors) - 1)
+    is_known = colors[order][place] == packed
+    if not is_known.all():
+        y, x = np.argwhere(~is_known)[0]
+        color = tuple(int(v) for v in rgb[y, x])
+        raise InputError(f"label {path} has a colour that no class has: {color} at ({x}, {y})")
+    ids = np.array([c.id for c in classes], np.uint8)
+    return ids[order][place]
+
+
+def _encode(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    done, data = cv2.imencode(".png", image, _FAST_PNG)
+    if not done:
+        raise ValueError(f"PNG encoding failed for shape {image.shape}, {image.dtype}")
+    return data.tobytes()

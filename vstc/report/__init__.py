@@ -1,0 +1,1 @@
+"""Artifacts in, one HTML file out."""
