@@ -1,0 +1,103 @@
+"""Where predicted labels come from: a folder, or the true labels of the data set itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstc.artifacts.fingerprint import fingerprint_files
+from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
+from vstc.data.labels import VOID, read_true_labels
+from vstc.errors import InputError
+from vstc.formats.dataset import Clip, Dataset
+from vstc.formats.images import read_labels
+
+PREDICTIONS_KIND = "vstc.predictions"
+
+
+class LabelSource(Protocol):
+    """Gives predicted label maps; called from several threads, one clip per thread."""
+
+    def available(self, clip: Clip) -> Collection[str]:
+        """Return the names of the frames of a clip that have a prediction."""
+
+    def labels(self, clip: Clip, frame_name: str) -> NDArray[np.uint8]:
+        """Return the predicted class ids of a frame, (H, W); 255 is "no label"."""
+
+
+class FolderLabels:
+    """Predictions in files ``<clip>/<frame>.png``: an artifact of ours, or any such folder.
+
+    Args:
+        folder: The folder.
+        dataset: The data set that was predicted; its class table reads colour files.
+
+    Raises:
+        InputError: Missing, or an artifact that is incomplete or of another kind.
+    """
+
+    def __init__(self, folder: Path, dataset: Dataset) -> None:
+        if not folder.is_dir():
+            raise InputError(
+                f"predictions not found: {folder}",
+                hint="vstc predict makes them; the word `labels` judges the true labels",
+            )
+        self._folder = folder
+        self._dataset = dataset
+        self._to_table = _void_as_255(dataset)
+
+    def reference(self) -> InputRef:
+        """Refer to the folder as an input; one without a manifest by its names and sizes."""
+        if (self._folder / MANIFEST).is_file() or (self._folder / "progress.json").is_file():
+            return input_ref("predictions", self._folder, kind=PREDICTIONS_KIND)
+        files = [path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*.png")]
+        identity = fingerprint_files(self._folder, files)
+        return InputRef(role="predictions", path=str(self._folder), kind="raw", id=identity)
+
+    def available(self, clip: Clip) -> Collection[str]:
+        """Return the names of the frames of a clip that have a file."""
+        return {path.stem for path in (self._folder / clip.id).glob("*.png")}
+
+    def labels(self, clip: Clip, frame_name: str) -> NDArray[np.uint8]:
+        """Read the ids of a frame, (H, W); void is 255."""
+        path = self._folder / clip.id / f"{frame_name}.png"
+        return self._to_table[read_labels(path, self._dataset.record.classes)]
+
+
+class DatasetLabels:
+    """The data set's own labels as if they were predictions.
+
+    Args:
+        dataset: The data set.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def available(self, clip: Clip) -> Collection[str]:
+        """Return the names of the labelled frames."""
+        return clip.labels.keys()
+
+    def labels(self, clip: Clip, frame_name: str) -> NDArray[np.uint8]:
+        """Read the true ids of a frame, (H, W); void is 255.
+
+        Raises:
+            InputError: Unreadable, or an id that the class table does not have.
+        """
+        labels = read_true_labels(self._dataset, clip, clip.frame_names.index(frame_name))
+        if labels is None:
+            raise InputError(f"frame {frame_name} of clip {clip.id} has no label")
+        return labels
+
+
+def _void_as_255(dataset: Dataset) -> NDArray[np.uint8]:
+    table = np.arange(256, dtype=np.uint8)
+    table[dataset.ignore_index] = VOID
+    for entry in dataset.record.classes:
+        if entry.ignore:
+            table[entry.id] = VOID
+    return table
