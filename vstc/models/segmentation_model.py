@@ -1,0 +1,145 @@
+"""What all segmentation networks have in common: input convention, output, parameter groups.
+
+Shapes: B images, H x W pixels, h x w grid of the output, K classes, F feature channels.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class InputConvention:
+    """Pixel statistics that a network was designed for; the network applies them itself.
+
+    Attributes:
+        order: Order of the channels inside the network; callers always give RGB.
+        mean: Subtracted from pixels of range 0..255, in the order of `order`.
+        std: Divides the difference, in the order of `order`.
+    """
+
+    order: Literal["RGB", "BGR"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @property
+    def mean_rgb(self) -> tuple[float, float, float]:
+        """The colour that the network sees as zero, in RGB, 0..255 (for padding crops)."""
+        return self.mean if self.order == "RGB" else (self.mean[2], self.mean[1], self.mean[0])
+
+
+IMAGENET_RGB = InputConvention(
+    order="RGB",
+    mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
+    std=(0.229 * 255, 0.224 * 255, 0.225 * 255),
+)
+
+
+@dataclass(frozen=True)
+class SizeRule:
+    """Image sides `multiple * k + offset`, k >= 1, put the output grid exactly on pixels.
+
+    With multiple 8 and offset 1, grid cell (i, j) lies on pixel (8 i, 8 j), and the corner cells
+    on the corner pixels: bilinear upsampling with align_corners=True is exact.
+    """
+
+    multiple: int
+    offset: int
+
+    def fits(self, side: int) -> bool:
+        """Tell whether `side` pixels give an exact grid."""
+        return side > self.offset and (side - self.offset) % self.multiple == 0
+
+    def next_side(self, side: int) -> int:
+        """Return the smallest exact side that is not below `side`."""
+        steps = max(1, -(-(side - self.offset) // self.multiple))
+        return steps * self.multiple + self.offset
+
+
+@dataclass(frozen=True)
+class SegmentationOutput:
+    """What a network returns.
+
+    Attributes:
+        logits: Class scores (B, K, h, w) at the network's output stride.
+        aux_logits: Class scores (num_aux, K, h, w) of the auxiliary head; None if it did not run.
+        features: Features (B, F, h, w) that the classification head reads.
+    """
+
+    logits: torch.Tensor
+    aux_logits: torch.Tensor | None
+    features: torch.Tensor
+
+
+class SegmentationModel(nn.Module, ABC):
+    """A network from RGB images to class scores on a coarse grid.
+
+    Args:
+        name: Name in the catalog.
+        num_classes: Number of classes K.
+        convention: Pixel statistics.
+
+    Attributes:
+        output_stride: Pixels per grid cell.
+        size_rule: Image sides that give exact grids; other sides work too, a little displaced.
+        head_names: Parts that a foreign checkpoint may lack, trained at the higher learning rate.
+    """
+
+    output_stride: ClassVar[int] = 8
+    size_rule: ClassVar[SizeRule] = SizeRule(multiple=8, offset=1)
+    head_names: ClassVar[tuple[str, ...]] = ("ppm", "cls", "aux")
+
+    aux: nn.Module | None
+    pixel_mean: torch.Tensor
+    pixel_std: torch.Tensor
+
+    def __init__(
+        self, *, name: str, num_classes: int, convention: InputConvention = IMAGENET_RGB
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.num_classes = num_classes
+        self.convention = convention
+        # Not persistent: a state dict holds exactly the tensors of the released checkpoints.
+        mean, std = torch.tensor(convention.mean), torch.tensor(convention.std)
+        self.register_buffer("pixel_mean", mean.view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", std.view(1, 3, 1, 1), persistent=False)
+
+    @abstractmethod
+    def forward(self, images: torch.Tensor, *, num_aux: int | None = None) -> SegmentationOutput:
+        """Return class scores at the output stride.
+
+        Args:
+            images: RGB (B, 3, H, W), uint8 or float, 0..255.
+            num_aux: Run the auxiliary head on the first `num_aux` images only; None runs it on
+                all of them. It never runs in eval mode.
+        """
+
+    def normalize(self, images: torch.Tensor) -> torch.Tensor:
+        """Return RGB pixels (B, 3, H, W) of range 0..255 as the network's own input."""
+        pixels = images.to(self.pixel_mean.dtype)
+        if self.convention.order == "BGR":
+            pixels = pixels.flip(1)
+        return (pixels - self.pixel_mean) / self.pixel_std
+
+    def is_head(self, parameter_name: str) -> bool:
+        """Tell whether a name of the state dict belongs to a head."""
+        return parameter_name.split(".", 1)[0] in self.head_names
+
+    def head_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters of the heads, which start from random values."""
+        return (value for name, value in self.named_parameters() if self.is_head(name))
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that ImageNet weights can fill."""
+        return (value for name, value in self.named_parameters() if not self.is_head(name))
+
+    def drop_aux_head(self) -> None:
+        """Remove the auxiliary head for good, as an exported network needs none."""
+        self.aux = None
