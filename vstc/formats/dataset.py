@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ SCHEMA_VERSION = 1
 MAX_NEIGHBOUR_SECONDS = 0.25
 
 
+_Byte = Annotated[int, Field(ge=0, le=255)]
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,9 +33,9 @@ class _Record(BaseModel):
 class LabelClass(_Record):
     """A class of the label table; ``ignore`` marks void."""
 
-    id: int = Field(ge=0, le=255)
+    id: _Byte
     name: str
-    color: tuple[int, int, int]
+    color: tuple[_Byte, _Byte, _Byte]
     ignore: bool = False
 
 
@@ -102,7 +105,7 @@ class DatasetRecord(_Record):
     name: str
     root: str
     classes: list[LabelClass]
-    ignore_index: int = 255
+    ignore_index: _Byte = 255
     label_source: Literal["true", "pseudo"] = "true"
     clips: list[Clip]
 
@@ -195,10 +198,15 @@ class Dataset:
 
     def palette(self) -> NDArray[np.uint8]:
         """Return the colours of all 256 label values, (256, 3) RGB; unknown ones are black."""
-        palette = np.zeros((256, 3), np.uint8)
-        for entry in self.record.classes:
-            palette[entry.id] = entry.color
-        return palette
+        return class_palette(self.record.classes)
+
+
+def class_palette(classes: Iterable[LabelClass]) -> NDArray[np.uint8]:
+    """Return the colours of all 256 label values, (256, 3) RGB; unknown ones are black."""
+    palette = np.zeros((256, 3), np.uint8)
+    for entry in classes:
+        palette[entry.id] = entry.color
+    return palette
 
 
 def load_dataset(path: Path) -> Dataset:
@@ -226,7 +234,7 @@ def load_dataset(path: Path) -> Dataset:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{index} is not a data set index: {where}: {first['msg']}") from error
-    except (ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise InputError(f"{index} is not readable: {error}") from error
     dataset = Dataset(record, index.parent)
     _check_consistent(dataset, index)
@@ -270,11 +278,19 @@ def _check_consistent(dataset: Dataset, index: Path) -> None:
         raise InputError(f"{index}: ignore_index {dataset.ignore_index} is the id of a class")
     _check_unique((clip.id for clip in dataset.clips), f"{index}: clip id")
     for clip in dataset.clips:
+        if not _is_inside(clip.id):
+            raise InputError(f"{index}: clip id {clip.id!r} cannot name a folder of an output")
         _check_unique(clip.frame_names, f"{index}: clip {clip.id}: frame name")
         known = set(clip.frame_names)
         for name in clip.labels:
             if name not in known:
                 raise InputError(f"{index}: clip {clip.id}: label for unknown frame {name}")
+
+
+def _is_inside(name: str) -> bool:
+    """Tell whether a name, used as a path below a folder, stays below it."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def _check_unique(names: Iterable[str], what: str) -> None:

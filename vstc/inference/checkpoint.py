@@ -1,0 +1,149 @@
+"""Checkpoints: tensors and plain values only, whole or not there, loadable without running code."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vstc.artifacts.atomic import atomic_write_bytes
+from vstc.errors import InputError
+from vstc.formats.dataset import Dataset, LabelClass
+from vstc.models.catalog import create_model
+from vstc.models.segmentation_model import SegmentationModel
+
+SCHEMA = "vstc.checkpoint"
+SCHEMA_VERSION = 1
+LAST, BEST = "last.pt", "best.pt"
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """The classes that a network was trained on.
+
+    Attributes:
+        classes: The entries that count, ids 0 .. C-1.
+        ignore_index: The data set's label of void.
+    """
+
+    classes: list[LabelClass]
+    ignore_index: int
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> ClassTable:
+        """Take the table of a data set."""
+        return cls(dataset.classes, dataset.ignore_index)
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network with what is needed to use it on new frames.
+
+    Attributes:
+        model: The network in evaluation mode, on the CPU.
+        table: Its classes.
+        input_scale: Factor between a frame and the network's input.
+        step: Training step of the weights.
+    """
+
+    model: SegmentationModel
+    table: ClassTable
+    input_scale: float
+    step: int
+
+
+def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a checkpoint atomically.
+
+    Args:
+        path: The file.
+        content: Tensors and plain Python values; schema and version are added.
+    """
+    buffer = io.BytesIO()
+    torch.save({"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **content}, buffer)
+    atomic_write_bytes(path, buffer.getbuffer())
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint of ours; code inside it is never run.
+
+    Raises:
+        InputError: Missing, truncated, holding code, foreign, or newer.
+    """
+    if not path.is_file():
+        raise InputError(f"checkpoint not found: {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"checkpoint {path} holds more than tensors and plain values: it is not loaded",
+            hint="train it again, or take it from a source that you trust in another format",
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"checkpoint {path} is damaged: {str(error).splitlines()[0]}",
+            hint="copy it again, or train with --resume from the other checkpoint",
+        ) from error
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise InputError(
+            f"{path} is not a checkpoint of vstc",
+            hint="start a training from foreign weights with --init",
+        )
+    if int(content["schema_version"]) > SCHEMA_VERSION:
+        raise InputError(f"{path} was written by a newer vstc", hint="pip install -U vstc")
+    return content
+
+
+def load_network(run: Path, *, which: str = "best") -> TrainedNetwork:
+    """Load the network of a run folder or of a checkpoint file.
+
+    Args:
+        run: A folder with ``best.pt`` and ``last.pt``, or one such file.
+        which: ``best`` or ``last``; for folders.
+
+    Raises:
+        InputError: As ``read_checkpoint``, or weights that do not fit the architecture.
+    """
+    path = run / f"{which}.pt" if run.is_dir() else run
+    content = read_checkpoint(path)
+    described = json.loads(content["network"])
+    classes = [LabelClass.model_validate(entry) for entry in described["classes"]]
+    model = create_model(described["model"], num_classes=len(classes))
+    load_state(model, content["weights"], path)
+    table = ClassTable(classes, described["ignore_index"])
+    return TrainedNetwork(
+        model.eval(), table, float(described["input_scale"]), int(content["step"])
+    )
+
+
+def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Load weights that must fit exactly.
+
+    Raises:
+        InputError: Another architecture.
+    """
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"checkpoint {path} is of another architecture: {reason}") from error
+
+
+def describe_network(model: SegmentationModel, table: ClassTable, input_scale: float) -> str:
+    """Describe a network as JSON, for the checkpoint."""
+    return json.dumps(
+        {
+            "model": model.name,
+            "classes": [entry.model_dump(mode="json") for entry in table.classes],
+            "ignore_index": table.ignore_index,
+            "input_scale": input_scale,
+            "output_stride": model.output_stride,
+        },
+        sort_keys=True,
+    )

@@ -1,0 +1,146 @@
+"""Predict every frame on its own, streaming, into a folder of label maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstc.artifacts.workspace import Workspace
+from vstc.formats.dataset import Clip, Dataset, class_palette
+from vstc.formats.frames import FrameReader
+from vstc.formats.images import (
+    encode_gray,
+    encode_labels,
+    image_size,
+    overlay_labels,
+    read_labels,
+)
+from vstc.formats.video import VideoWriter
+from vstc.inference.checkpoint import ClassTable
+from vstc.inference.network import FrameNetwork
+from vstc.inference.settings import PredictSettings
+from vstc.inference.stream import Prediction, StageTimes, WriteBehind, predict_frames
+
+Array8 = NDArray[np.uint8]
+TIMING = "timing.json"
+_DEFAULT_FPS = 25.0
+
+
+def predict_dataset(
+    network: FrameNetwork,
+    table: ClassTable,
+    dataset: Dataset,
+    clips: list[Clip],
+    settings: PredictSettings,
+    *,
+    workspace: Workspace,
+    workers: int,
+    advance: Callable[[int], None],
+) -> dict[str, Any]:
+    """Predict clips into ``<clip>/<frame>.png``; frames that are there already are kept.
+
+    Args:
+        network: The network.
+        table: Its classes, for the colours.
+        dataset: Where the frames are.
+        clips: What to predict.
+        settings: Test-time augmentation and what to write.
+        workspace: The output.
+        workers: Threads that encode and write.
+        advance: Takes the number of frames just finished.
+
+    Returns:
+        Timing figures.
+    """
+    times = StageTimes()
+    reader = FrameReader(dataset)
+    palette = class_palette(table.classes)
+    total = sum(len(clip.frames) for clip in clips)
+    done = 0
+    with WriteBehind(workers, times) as writes:
+        for clip in clips:
+            names = clip.frame_names
+            missing = [
+                index
+                for index, name in enumerate(names)
+                if not _is_written(workspace, clip, name, settings)
+            ]
+            done += len(names) - len(missing)
+            advance(len(names) - len(missing))
+            predictions = predict_frames(
+                network,
+                reader,
+                clip,
+                missing,
+                scales=settings.scales,
+                flip=settings.flip,
+                batch=settings.batch,
+                times=times,
+            )
+            for prediction in predictions:
+                name = names[prediction.index]
+                writes.submit(_writer(workspace, clip, name, prediction, palette, settings))
+                done += 1
+                workspace.progress(done, total)
+                advance(1)
+            if settings.overlay:
+                writes.drain()
+                _write_overlay(workspace, reader, clip, palette)
+    summary = times.as_json()
+    workspace.write_json(TIMING, summary | {"network_ms": times.network_ms})
+    return summary
+
+
+def label_file(clip: Clip, frame_name: str) -> str:
+    """Return where the label map of a frame lies in a predictions artifact."""
+    return f"{clip.id}/{frame_name}.png"
+
+
+def confidence_file(clip: Clip, frame_name: str) -> str:
+    """Return where the confidence of a frame lies in a predictions artifact."""
+    return f"{clip.id}/confidence/{frame_name}.png"
+
+
+def _is_written(
+    workspace: Workspace, clip: Clip, frame_name: str, settings: PredictSettings
+) -> bool:
+    is_complete = workspace.has(label_file(clip, frame_name))
+    return is_complete and (
+        not settings.confidence or workspace.has(confidence_file(clip, frame_name))
+    )
+
+
+def _writer(
+    workspace: Workspace,
+    clip: Clip,
+    frame_name: str,
+    prediction: Prediction,
+    palette: Array8,
+    settings: PredictSettings,
+) -> Callable[[], None]:
+    def write() -> None:
+        if settings.confidence:
+            data = encode_gray(prediction.confidence)
+            workspace.write_bytes(confidence_file(clip, frame_name), data)
+        labels = encode_labels(prediction.labels, palette)
+        workspace.write_bytes(label_file(clip, frame_name), labels)
+
+    return write
+
+
+def _write_overlay(
+    workspace: Workspace, reader: FrameReader, clip: Clip, palette: Array8
+) -> None:
+    """Write the clip as a video with its label colours, from the finished label maps."""
+    name = f"{clip.id}/overlay.mp4"
+    if workspace.has(name):
+        return
+    fps = (clip.fps or _DEFAULT_FPS) / (clip.frame_step or 1)
+    size = image_size(workspace.path / label_file(clip, clip.frame_names[0]))
+    with VideoWriter(workspace.path / name, fps=fps, size=size) as video:
+        for frame, frame_name in zip(reader.stream(clip), clip.frame_names, strict=True):
+            labels = read_labels(workspace.path / label_file(clip, frame_name))
+            video.write(overlay_labels(frame, labels, palette))

@@ -1,0 +1,245 @@
+"""The training loop: one for teacher, baseline and student."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from vstc.artifacts.workspace import Workspace
+from vstc.errors import VstcError
+from vstc.inference.network import FrameNetwork, autocast
+from vstc.models.segmentation_model import SegmentationModel
+from vstc.training.batches import Batch, BatchStream
+from vstc.inference.checkpoint import (
+    BEST,
+    LAST,
+    ClassTable,
+    describe_network,
+    load_state,
+    read_checkpoint,
+    write_checkpoint,
+)
+from vstc.training.log import RunLog, read_log
+from vstc.training.optimizer import make_optimizer, poly_rate, set_rate
+from vstc.training.settings import TrainSettings
+from vstc.training.task import SegmentationTask, StepLoss, gradient_norms
+from vstc.training.validation import Scores
+
+Validate = Callable[[FrameNetwork], Scores]
+
+
+class TrainingDiverged(VstcError):
+    """The loss is no longer a number."""
+
+    exit_code = 3
+
+
+@dataclass
+class Throughput:
+    """What was done since the last log line."""
+
+    images: int = 0
+    steps: int = 0
+    started: float = 0.0
+    cpu_started: float = 0.0
+    waited: float = 0.0
+
+    def restart(self, waited: float) -> None:
+        """Begin a new interval."""
+        self.images = self.steps = 0
+        self.started, self.cpu_started = time.perf_counter(), time.process_time()
+        self.waited = waited
+
+    def rates(self, waited: float) -> dict[str, float]:
+        """Return images per second and per CPU second, and the share of time spent waiting."""
+        seconds = max(time.perf_counter() - self.started, 1e-9)
+        cpu_seconds = max(time.process_time() - self.cpu_started, 1e-9)
+        return {
+            "images_per_second": round(self.images / seconds, 3),
+            "images_per_cpu_second": round(self.images / cpu_seconds, 3),
+            "data_wait_share": round((waited - self.waited) / seconds, 4),
+        }
+
+
+class TrainingRun:
+    """Trains a network into a run folder; stopped at any moment, it resumes exactly.
+
+    Batches are a pure function of seed and step, so weights, optimizer and torch's random state
+    at a step are all that a resumed run needs to take the same path.
+
+    Args:
+        task: Student, teacher and terms.
+        stream: Makes the batches.
+        settings: The run's settings.
+        workspace: The run folder.
+        table: Classes, for the checkpoints.
+        device: Where to compute.
+        validate: Measures the network; None when there is nothing to measure it on.
+    """
+
+    def __init__(
+        self,
+        task: SegmentationTask,
+        stream: BatchStream,
+        settings: TrainSettings,
+        *,
+        workspace: Workspace,
+        table: ClassTable,
+        device: torch.device,
+        validate: Validate | None,
+    ) -> None:
+        self._task = task
+        self._stream = stream
+        self._settings = settings
+        self._workspace = workspace
+        self._table = table
+        self._device = device
+        self._validate = validate
+        self._channels_last = device.type == "cuda"
+        self._optimizer = make_optimizer(task.student, task.multi_frame, settings)
+        self._best: dict[str, Any] = {"miou": None, "tc": None, "step": 0}
+        self._step = 0
+
+    def run(self, advance: Callable[[int], None]) -> dict[str, Any]:
+        """Train to the last step.
+
+        Args:
+            advance: Takes the number of steps just finished.
+
+        Returns:
+            Figures for the manifest.
+
+        Raises:
+            TrainingDiverged: The loss is not finite.
+        """
+        self._restore()
+        log = RunLog(self._workspace.path, resume_at=self._step)
+        advance(self._step)
+        self._task.train()
+        pace = Throughput()
+        pace.restart(self._stream.wait_seconds)
+        total = self._settings.steps
+        for step, batch in self._stream.batches(self._step, total):
+            on_device = batch.to(self._device, channels_last=self._channels_last)
+            measured = self._one_step(step, on_device)
+            self._step = step + 1
+            pace.images += int(batch.images_B3HW.shape[0])
+            pace.steps += 1
+            if self._is_due(self._settings.log_every):
+                log.add("step", self._step, measured() | pace.rates(self._stream.wait_seconds))
+                pace.restart(self._stream.wait_seconds)
+            if self._validate is not None and self._is_due(self._settings.validate_every):
+                self._validate_now(log)
+                pace.restart(self._stream.wait_seconds)
+            if self._is_due(self._settings.checkpoint_every):
+                self._save(LAST)
+            self._workspace.progress(self._step, total)
+            advance(1)
+        return self._summary()
+
+    def _one_step(self, step: int, batch: Batch) -> Callable[[], dict[str, Any]]:
+        """Do one step and return a function that reads its values off the device."""
+        settings = self._settings
+        rate = poly_rate(step, settings)
+        set_rate(self._optimizer, rate)
+        with autocast(self._device, enabled=settings.amp == "auto"):
+            loss = self._task(batch)
+        norms: dict[str, float] = {}
+        if settings.gradient_norms_every and step % settings.gradient_norms_every == 0:
+            norms = gradient_norms(loss)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()
+        self._optimizer.step()
+        self._task.after_step()
+
+        def measured() -> dict[str, Any]:
+            return self._values(loss, norms, rate)
+
+        return measured
+
+    def _values(self, loss: StepLoss, norms: dict[str, float], rate: float) -> dict[str, Any]:
+        total = float(loss.total.detach())
+        if total != total or total in (float("inf"), float("-inf")):
+            raise TrainingDiverged(
+                f"the loss is {total} at step {self._step + 1}",
+                hint="lower --lr, or resume from the last checkpoint with a smaller one",
+            )
+        terms = {name: round(float(value), 6) for name, value in loss.terms.items()}
+        values: dict[str, Any] = {"loss": round(total, 6), "terms": terms, "lr": rate}
+        if norms:
+            values["gradient_norms"] = {name: round(value, 8) for name, value in norms.items()}
+        return values
+
+    def _is_due(self, every: int) -> bool:
+        return self._step % every == 0 or self._step == self._settings.steps
+
+    def _validate_now(self, log: RunLog) -> None:
+        assert self._validate is not None
+        network = FrameNetwork(
+            self._task.student, device=self._device, input_scale=self._settings.input_scale
+        )
+        scores = self._validate(network)
+        self._task.train()
+        log.add("validation", self._step, scores)
+        best = self._best["miou"]
+        if scores["miou"] is not None and (best is None or scores["miou"] > best):
+            self._best = {"miou": scores["miou"], "tc": scores["tc"], "step": self._step}
+            self._save(BEST)
+
+    def _save(self, name: str) -> None:
+        state = self._task.multi_frame.state_dict() if self._task.multi_frame else {}
+        content = {
+            "step": self._step,
+            "network": describe_network(
+                self._task.student, self._table, self._settings.input_scale
+            ),
+            "weights": self._task.student.state_dict(),
+            "best": dict(self._best),
+        }
+        if name == LAST:
+            content |= {
+                "optimizer": self._optimizer.state_dict(),
+                "multi_frame": state,
+                "torch_random": torch.get_rng_state(),
+                "settings": self._settings.model_dump_json(),
+            }
+            if self._device.type == "cuda":
+                content["cuda_random"] = torch.cuda.get_rng_state(self._device)
+        write_checkpoint(self._workspace.path / name, content)
+
+    def _restore(self) -> None:
+        """Go back to the last checkpoint, if there is one."""
+        path = self._workspace.path / LAST
+        if not path.is_file():
+            return
+        content = read_checkpoint(path)
+        load_state(self._task.student, content["weights"], path)
+        if self._task.multi_frame is not None:
+            load_state(self._task.multi_frame, content["multi_frame"], path)
+        self._optimizer.load_state_dict(content["optimizer"])
+        torch.set_rng_state(content["torch_random"])
+        if self._device.type == "cuda" and "cuda_random" in content:
+            torch.cuda.set_rng_state(content["cuda_random"], self._device)
+        self._step = int(content["step"])
+        self._best = dict(content["best"])
+
+    def _summary(self) -> dict[str, Any]:
+        student: SegmentationModel = self._task.student
+        lines = [line for line in read_log(self._workspace.path) if line["event"] == "step"]
+        rates = [line["images_per_second"] for line in lines]
+        waits = [line["data_wait_share"] for line in lines]
+        if self._validate is None:
+            self._save(BEST)
+        return {
+            "steps": self._step,
+            "best_step": self._best["step"],
+            "best_miou": self._best["miou"],
+            "best_tc": self._best["tc"],
+            "parameters": sum(p.numel() for p in student.parameters()),
+            "images_per_second": sorted(rates)[len(rates) // 2] if rates else None,
+            "data_wait_share": sorted(waits)[len(waits) // 2] if waits else None,
+        }

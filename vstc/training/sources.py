@@ -1,0 +1,166 @@
+"""Where samples come from: data sets, the frames that can anchor a sample, and their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vstc.errors import InputError
+from vstc.formats.dataset import Clip, Dataset
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A labelled frame that a sample is built around."""
+
+    clip: Clip
+    index: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as training sees it.
+
+    Attributes:
+        name: ``labelled`` or ``pseudo``.
+        dataset: Its index.
+        anchors: All labelled frames of the chosen splits.
+        temporal: Places in ``anchors`` of those that have a later neighbour.
+    """
+
+    name: str
+    dataset: Dataset
+    anchors: list[Anchor]
+    temporal: NDArray[np.int64]
+
+
+def make_source(name: str, dataset: Dataset, *, split: str | None, limit: int | None) -> Source:
+    """Collect the frames of a data set that have a label.
+
+    Args:
+        name: ``labelled`` or ``pseudo``.
+        dataset: The data set.
+        split: Comma separated splits; None for all.
+        limit: Use the first so many clips.
+
+    Raises:
+        InputError: No frame has a label.
+    """
+    clips = dataset.select(split, limit=limit)
+    anchors = [Anchor(clip, index) for clip in clips for index in clip.labelled_indices]
+    if not anchors:
+        raise InputError(
+            f"data set {dataset.name} has no labelled frame in split {split or 'any'}",
+            hint=f"splits with clips: {', '.join(dataset.splits)}",
+        )
+    temporal = [place for place, anchor in enumerate(anchors) if _has_next(anchor)]
+    return Source(name, dataset, anchors, np.array(temporal, np.int64))
+
+
+def _has_next(anchor: Anchor) -> bool:
+    return anchor.clip.is_consecutive and anchor.index + 1 < len(anchor.clip.frames)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place in a batch: which source it draws from, and whether neighbours are a must."""
+
+    source: int
+    needs_next: bool
+
+
+def lay_out_batch(
+    sources: list[Source], *, batch: int, ratio: tuple[int, int], temporal_share: float | None
+) -> list[Slot]:
+    """Divide a batch among the sources.
+
+    Args:
+        sources: One source, or the labelled and the pseudo-labelled one.
+        batch: Samples in a batch.
+        ratio: Labelled : pseudo.
+        temporal_share: Share of each source's samples that must have a later neighbour; None
+            takes frames as they come.
+
+    Returns:
+        The slots, the same for every step.
+    """
+    counts = [batch]
+    if len(sources) == 2:
+        labelled = round(batch * ratio[0] / sum(ratio))
+        if min(ratio) > 0 and batch > 1:
+            labelled = min(max(labelled, 1), batch - 1)
+        counts = [labelled, batch - labelled]
+    slots: list[Slot] = []
+    for place, (source, count) in enumerate(zip(sources, counts, strict=True)):
+        share = 0.0 if temporal_share is None else temporal_share
+        num_temporal = round(count * share) if len(source.temporal) else 0
+        slots += [Slot(place, needs_next=rank < num_temporal) for rank in range(count)]
+    return slots
+
+
+class DrawOrder:
+    """Which anchor a slot takes at a step: a pure function of seed and step.
+
+    Every anchor of a pool comes once before any comes twice; pools are the anchors of a source,
+    and those of them that have a neighbour.
+    """
+
+    def __init__(self, sources: list[Source], slots: list[Slot], *, seed: int) -> None:
+        self._sources = sources
+        self._slots = slots
+        self._seed = seed
+        self._ranks: list[int] = []
+        self._pool_counts: dict[Slot, int] = {}
+        for slot in slots:
+            self._ranks.append(self._pool_counts.get(slot, 0))
+            self._pool_counts[slot] = self._ranks[-1] + 1
+
+    def anchor(self, step: int, slot_index: int) -> Anchor:
+        """Return the anchor of a slot at a step."""
+        slot = self._slots[slot_index]
+        source = self._sources[slot.source]
+        size = len(source.temporal) if slot.needs_next else len(source.anchors)
+        drawn = step * self._pool_counts[slot] + self._ranks[slot_index]
+        epoch, place = divmod(drawn, size)
+        key = (self._seed, slot.source, int(slot.needs_next), epoch)
+        choice = int(_permutation(key, size)[place])
+        return source.anchors[int(source.temporal[choice]) if slot.needs_next else choice]
+
+
+@lru_cache(maxsize=16)
+def _permutation(key: tuple[int, ...], size: int) -> NDArray[np.int64]:
+    return np.random.default_rng(list(key)).permutation(size)
+
+
+def draw_neighbours(
+    random: np.random.Generator, anchor: Anchor, *, sampling: str, gap: int, needs_past: bool
+) -> list[int]:
+    """Draw the neighbours of an anchor inside its clip.
+
+    Args:
+        random: Source of randomness.
+        anchor: The labelled frame.
+        sampling: ``independent`` draws 1..gap on either side, ``symmetric`` the same on both,
+            ``adjacent`` takes exactly ``gap``.
+        gap: Largest distance.
+        needs_past: Draw an earlier frame too.
+
+    Returns:
+        Frame indices, later one first; empty when the clip does not continue.
+    """
+    after, before = (int(value) for value in random.integers(1, gap, size=2, endpoint=True))
+    if sampling == "symmetric":
+        before = after
+    if sampling == "adjacent":
+        after = before = gap
+    if not anchor.clip.is_consecutive:
+        return []
+    last = len(anchor.clip.frames) - 1
+    after, before = min(after, last - anchor.index), min(before, anchor.index)
+    neighbours = [anchor.index + after] if after > 0 else []
+    if needs_past and before > 0:
+        neighbours.append(anchor.index - before)
+    return neighbours

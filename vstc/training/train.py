@@ -1,0 +1,250 @@
+"""Start a training: check every input, build the parts, run the loop."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vstc.artifacts.workspace import Workspace
+from vstc.errors import ConfigError, InputError
+from vstc.evaluation.flow_sources import ArchiveFlow, FlowSource
+from vstc.formats.dataset import Clip, Dataset, load_dataset
+from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
+from vstc.inference.network import FrameNetwork, pick_device
+from vstc.models.catalog import create_model
+from vstc.models.segmentation_model import SegmentationModel
+from vstc.models.weights import WeightReport, load_weights
+from vstc.training.batches import BatchStream
+from vstc.inference.checkpoint import ClassTable, load_network
+from vstc.training.loop import TrainingRun, Validate
+from vstc.training.samples import SampleMaker
+from vstc.training.settings import TrainSettings
+from vstc.training.sources import Source, lay_out_batch, make_source
+from vstc.training.task import DISTILLED, SegmentationTask
+from vstc.training.validation import Scores, validate
+
+
+@dataclass(frozen=True)
+class TrainInputs:
+    """What a training reads.
+
+    Attributes:
+        dataset: Frames and labels.
+        pseudo: Frames with pseudo labels; None without.
+        teacher: A run or checkpoint; needed by the distillation terms.
+        flow: Stored flow; needed by the temporal loss, and for TC in the validation.
+    """
+
+    dataset: Path
+    pseudo: Path | None = None
+    teacher: Path | None = None
+    flow: Path | None = None
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """A training whose inputs were all found to fit, before any weight is touched.
+
+    Attributes:
+        model: The student, initialised.
+        weights: What was loaded from ``init``; None without.
+    """
+
+    settings: TrainSettings
+    dataset: Dataset
+    sources: list[Source]
+    teacher: SegmentationModel | None
+    flow: FlowArchive | None
+    val_clips: list[Clip]
+    model: SegmentationModel
+    weights: WeightReport | None
+    device: torch.device
+
+    def summary(self) -> dict[str, Any]:
+        """Describe the training in plain JSON values."""
+        settings = self.settings
+        return {
+            "model": settings.model,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "terms": list(settings.terms),
+            "steps": settings.steps,
+            "batch": settings.batch,
+            "crop": list(settings.crop),
+            "device": str(self.device),
+            "sources": {
+                source.name: {
+                    "dataset": source.dataset.name,
+                    "anchors": len(source.anchors),
+                    "with_neighbours": len(source.temporal),
+                }
+                for source in self.sources
+            },
+            "val_clips": len(self.val_clips),
+            "init": self.weights.summary() if self.weights else None,
+        }
+
+
+def plan_training(
+    inputs: TrainInputs, settings: TrainSettings, *, device: str, limit: int | None = None
+) -> TrainPlan:
+    """Open and check everything that a training needs.
+
+    Args:
+        inputs: What to read.
+        settings: The run's settings.
+        device: ``auto``, ``cpu``, ``cuda`` and so on.
+        limit: Use the first so many clips of each source.
+
+    Raises:
+        VstcError: Something is missing or does not fit.
+    """
+    chosen = pick_device(device)
+    seed_everything(settings.seed, deterministic=settings.deterministic)
+    dataset = load_dataset(inputs.dataset)
+    sources = _open_sources(inputs, settings, dataset, limit)
+    flow = FlowArchive(inputs.flow) if inputs.flow is not None else None
+    _require_flow(settings, sources, flow)
+    model = create_model(settings.model, num_classes=dataset.num_classes, seed=settings.seed)
+    weights = load_weights(model, Path(settings.init)) if settings.init else None
+    return TrainPlan(
+        settings=settings,
+        dataset=dataset,
+        sources=sources,
+        teacher=_open_teacher(inputs, settings, dataset),
+        flow=flow,
+        val_clips=_val_clips(dataset, settings),
+        model=model,
+        weights=weights,
+        device=chosen,
+    )
+
+
+def run_training(
+    plan: TrainPlan, workspace: Workspace, *, workers: int, advance: Callable[[int], None]
+) -> dict[str, Any]:
+    """Run a planned training in a run folder, from its start or its last checkpoint.
+
+    Returns:
+        Figures for the manifest.
+    """
+    settings, device = plan.settings, plan.device
+    slots = lay_out_batch(
+        plan.sources,
+        batch=settings.batch,
+        ratio=settings.ratio,
+        temporal_share=settings.temporal_share,
+    )
+    maker = SampleMaker(plan.sources, slots, settings, flow=plan.flow)
+    stream = BatchStream(
+        maker, num_slots=len(slots), workers=workers, pin_memory=device.type == "cuda"
+    )
+    memory = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    teacher = plan.teacher
+    if teacher is not None:
+        teacher = teacher.to(device=device, memory_format=memory)
+    task = SegmentationTask(plan.model, teacher, settings)
+    task = task.to(device=device, memory_format=memory)
+    run = TrainingRun(
+        task,
+        stream,
+        settings,
+        workspace=workspace,
+        table=ClassTable.of(plan.dataset),
+        device=device,
+        validate=_make_validate(plan),
+    )
+    return run.run(advance)
+
+
+def seed_everything(seed: int, *, deterministic: bool) -> None:
+    """Seed all global generators; on request allow deterministic kernels only."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(deterministic, warn_only=deterministic)
+
+
+def _open_sources(
+    inputs: TrainInputs, settings: TrainSettings, dataset: Dataset, limit: int | None
+) -> list[Source]:
+    sources = [make_source("labelled", dataset, split=settings.split, limit=limit)]
+    if inputs.pseudo is None:
+        return sources
+    pseudo = load_dataset(inputs.pseudo)
+    if [entry.name for entry in pseudo.classes] != [entry.name for entry in dataset.classes]:
+        raise InputError(
+            f"the classes of {inputs.pseudo} are not those of {inputs.dataset}",
+            hint="make the pseudo labels with a teacher that was trained on this data set",
+        )
+    return [*sources, make_source("pseudo", pseudo, split=None, limit=limit)]
+
+
+def _open_teacher(
+    inputs: TrainInputs, settings: TrainSettings, dataset: Dataset
+) -> SegmentationModel | None:
+    needed = sorted(DISTILLED & set(settings.terms))
+    if not needed:
+        return None
+    if inputs.teacher is None:
+        raise ConfigError(
+            f"terms {', '.join(needed)} need a teacher", hint="add --teacher RUN, or leave them out"
+        )
+    network = load_network(inputs.teacher)
+    if [c.name for c in network.table.classes] != [c.name for c in dataset.classes]:
+        raise InputError(
+            f"teacher {inputs.teacher} was trained on other classes than {inputs.dataset}"
+        )
+    return network.model
+
+
+def _require_flow(
+    settings: TrainSettings, sources: list[Source], flow: FlowArchive | None
+) -> None:
+    """Check that every pair the temporal loss may draw has stored flow."""
+    if "tl" not in settings.terms:
+        return
+    if flow is None:
+        raise ConfigError("term tl needs flow", hint="add --flow DIR; vstc flow precompute makes it")
+    if not any(len(source.temporal) for source in sources):
+        raise InputError(
+            "term tl needs clips of consecutive frames, and there are none",
+            hint="leave tl out of --terms, or choose other splits with --split",
+        )
+    directions = [FlowDirection.PREV_TO_NEXT]
+    if settings.tl.mask == "fb" or (settings.tl.pairs == "both" and settings.needs_past):
+        directions.append(FlowDirection.NEXT_TO_PREV)
+    for source in sources:
+        clips = {source.anchors[int(place)].clip.id: None for place in source.temporal}
+        for clip_id in clips:
+            clip = source.dataset.clip(clip_id)
+            for gap in range(1, min(settings.gap, len(clip.frames) - 1) + 1):
+                for direction in directions:
+                    flow.reader(clip_id).require(direction, gap=gap)
+
+
+def _val_clips(dataset: Dataset, settings: TrainSettings) -> list[Clip]:
+    if not settings.val_split:
+        return []
+    clips = dataset.select(settings.val_split, limit=settings.val_limit)
+    return [clip for clip in clips if clip.labels]
+
+
+def _make_validate(plan: TrainPlan) -> Validate | None:
+    if not plan.val_clips:
+        return None
+    flow: FlowSource | None = None
+    archive = plan.flow
+    moving = [clip for clip in plan.val_clips if clip.is_consecutive]
+    if archive is not None and moving and all(archive.has(clip.id) for clip in moving):
+        flow = ArchiveFlow(archive)
+
+    def measure(network: FrameNetwork) -> Scores:
+        return validate(network, plan.dataset, plan.val_clips, flow=flow)
+
+    return measure
