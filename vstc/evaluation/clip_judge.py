@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vstc.data.labels import VOID, read_true_labels
 from vstc.errors import InputError
 from vstc.evaluation.clip_result import ClipResult
-from vstc.evaluation.flow_sources import ClipFlow, FlowSource, fit_flow
+from vstc.evaluation.flow_sources import FlowSource, fit_flow
 from vstc.evaluation.label_sources import LabelSource
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.images import image_size
@@ -75,6 +75,7 @@ class ClipJudge:
         consistency = TemporalConsistency(self.dataset.num_classes, VOID)
         flow = self._flow if clip.is_consecutive else None
         size = self._label_size(clip)
+        flow_size: Size | None = None
         pair_indices: list[int] = []
         previous: Labels | None = None
         with flow.open(clip) if flow else nullcontext() as clip_flow:
@@ -86,13 +87,13 @@ class ClipJudge:
                 if predicted is not None and size is not None and index in labelled:
                     confusion.update(self._true(clip, index, size), predicted)
                 if clip_flow is not None and predicted is not None and previous is not None:
-                    _count_pair(
-                        consistency,
-                        clip,
-                        clip_flow,
-                        index=index - 1,
+                    field = clip_flow.prev_to_next(index - 1)
+                    flow_size = (field.shape[0], field.shape[1])
+                    consistency.update(
+                        clip.id,
                         labels_prev=previous,
                         labels_next=predicted,
+                        flow_prev_to_next=fit_flow(field, (previous.shape[0], previous.shape[1])),
                     )
                     pair_indices.append(index - 1)
                 previous = predicted
@@ -103,6 +104,7 @@ class ClipJudge:
             confusion=confusion.counts if labelled else None,
             n_labelled=len(labelled),
             consistency=consistency.clips.get(clip.id),
+            flow_size=flow_size,
             pair_indices=tuple(pair_indices),
             n_skipped_pairs=len(clip.frames) - 1 - len(pair_indices) if flow else 0,
         )
@@ -148,24 +150,6 @@ class ClipJudge:
                 f"the first is {missing[0]}",
                 hint="finish them with vstc predict --resume, or choose clips with --split",
             )
-
-
-def _count_pair(
-    consistency: TemporalConsistency,
-    clip: Clip,
-    clip_flow: ClipFlow,
-    *,
-    index: int,
-    labels_prev: Labels,
-    labels_next: Labels,
-) -> None:
-    height, width = labels_prev.shape
-    consistency.update(
-        clip.id,
-        labels_prev=labels_prev,
-        labels_next=labels_next,
-        flow_prev_to_next=fit_flow(clip_flow.prev_to_next(index), (height, width)),
-    )
 
 
 def _shown(size: tuple[int, ...]) -> str:

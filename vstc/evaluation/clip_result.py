@@ -22,6 +22,7 @@ class ClipResult:
         n_labelled: Frames with label and prediction.
         consistency: Counts of neighbouring predictions; None for clips whose frames do not
             follow one another, or without a pair.
+        flow_size: Height and width of the flow before it was fitted to the labels.
         pair_indices: Place of the earlier frame of each pair.
         n_skipped_pairs: Neighbours of which one has no prediction.
     """
@@ -31,6 +32,7 @@ class ClipResult:
     confusion: NDArray[np.int64] | None
     n_labelled: int
     consistency: ClipCounts | None
+    flow_size: tuple[int, int] | None
     pair_indices: tuple[int, ...]
     n_skipped_pairs: int
 
@@ -43,6 +45,7 @@ class ClipResult:
             "confusion": None if self.confusion is None else self.confusion.tolist(),
             "n_labelled": self.n_labelled,
             "consistency": self.consistency.counts.tolist() if self.consistency else None,
+            "flow_size": self.flow_size,
             "pairs": [
                 [index, pair.accuracy, pair.n_valid]
                 for index, pair in zip(self.pair_indices, pairs, strict=True)
@@ -57,12 +60,17 @@ class ClipResult:
         confusion, consistency = value["confusion"], value["consistency"]
         return ClipResult(
             clip_id=value["clip"],
-            size=tuple(value["size"]) if value["size"] else None,
+            size=_size(value["size"]),
             confusion=None if confusion is None else np.array(confusion, np.int64),
             n_labelled=value["n_labelled"],
             consistency=(
                 None if consistency is None else ClipCounts(np.array(consistency, np.int64), pairs)
             ),
+            flow_size=_size(value["flow_size"]),
             pair_indices=tuple(index for index, _, _ in value["pairs"]),
             n_skipped_pairs=value["n_skipped_pairs"],
         )
+
+
+def _size(value: list[int] | None) -> tuple[int, int] | None:
+    return (value[0], value[1]) if value else None

@@ -31,6 +31,7 @@ class ClipScores:
         size: Height and width that were judged; None when no frame was.
         segmentation: IoU and accuracies; None without a label.
         n_labelled: Frames with label and prediction.
+        flow_size: Height and width of the flow; None without a pair.
         pair_indices: Place of the earlier frame of each pair.
         n_skipped_pairs: Neighbours of which one has no prediction.
     """
@@ -39,6 +40,7 @@ class ClipScores:
     size: tuple[int, int] | None
     segmentation: SegmentationScores | None
     n_labelled: int
+    flow_size: tuple[int, int] | None
     pair_indices: tuple[int, ...]
     n_skipped_pairs: int
 
@@ -133,6 +135,7 @@ def _gather(
                 size=result.size,
                 segmentation=segmentation,
                 n_labelled=result.n_labelled,
+                flow_size=result.flow_size,
                 pair_indices=result.pair_indices,
                 n_skipped_pairs=result.n_skipped_pairs,
             )

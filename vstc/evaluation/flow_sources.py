@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.formats.dataset import Clip
+from vstc.artifacts.manifest import read_manifest
+from vstc.errors import InputError
+from vstc.flow.providers import FlowProvider, FlowWorker
+from vstc.formats.dataset import Clip, Dataset
+from vstc.formats.flow_hdf5 import FlowDirection, FlowReader
+from vstc.formats.frames import FrameReader
+
+FLOW_KIND = "vstc.flow"
 
 FlowField = NDArray[np.float32]
 
@@ -36,6 +45,69 @@ class FlowSource(Protocol):
         """Say for the record where the flow comes from."""
 
 
+class ComputedFlow:
+    """Computes flow from the grey frames of a data set when it is asked for.
+
+    Args:
+        dataset: Where the frames are.
+        provider: The method.
+    """
+
+    def __init__(self, dataset: Dataset, provider: FlowProvider) -> None:
+        self._reader = FrameReader(dataset)
+        self._provider = provider
+        self._worker = provider.make_worker()
+
+    @contextmanager
+    def open(self, clip: Clip) -> Iterator[ClipFlow]:
+        """Open the flow of one clip."""
+        yield _ComputedClipFlow(self._reader, self._worker, clip)
+
+    def describe(self) -> dict[str, Any]:
+        """Say for the record where the flow comes from."""
+        return {
+            "source": "computed",
+            "method": self._provider.name,
+            "params": dict(self._provider.params),
+        }
+
+
+class StoredFlow:
+    """Reads flow from an artifact of ``vstc flow precompute``, one file ``flow/<clip>.h5`` each.
+
+    Args:
+        folder: The artifact.
+
+    Raises:
+        InputError: Missing, incomplete, or of another kind.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._manifest = read_manifest(folder, kind=FLOW_KIND)
+
+    @contextmanager
+    def open(self, clip: Clip) -> Iterator[ClipFlow]:
+        """Open the flow of one clip.
+
+        Raises:
+            InputError: The clip's file is missing, or lacks flow from previous to next.
+        """
+        path = self._folder / "flow" / f"{clip.id}.h5"
+        if not path.is_file():
+            raise InputError(
+                f"flow for clip {clip.id} is missing in {self._folder}",
+                hint="compute it with vstc flow precompute, or choose clips with --split",
+            )
+        with FlowReader(path) as reader:
+            yield _StoredClipFlow(reader, clip)
+
+    def describe(self) -> dict[str, Any]:
+        """Say for the record where the flow comes from."""
+        config = self._manifest.get("config", {})
+        return {"source": "stored", "id": self._manifest["id"], "config": config}
+
+
 def fit_flow(flow: FlowField, size: tuple[int, int]) -> FlowField:
     """Bring a flow field to the size of the labels, bilinearly, vectors scaled alike.
 
@@ -52,3 +124,35 @@ def fit_flow(flow: FlowField, size: tuple[int, int]) -> FlowField:
     resized = cv2.resize(flow, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
     scale = np.array([size[1] / width, size[0] / height], np.float32)
     return np.asarray(resized * scale, np.float32)
+
+
+class _ComputedClipFlow:
+    def __init__(self, reader: FrameReader, worker: FlowWorker, clip: Clip) -> None:
+        self._reader = reader
+        self._worker = worker
+        self._clip = clip
+        self._grays: dict[int, NDArray[np.uint8]] = {}
+
+    def prev_to_next(self, index: int) -> FlowField:
+        # Only the last two frames are kept: pairs come in order and share one.
+        self._grays = {i: self._gray(i) for i in (index, index + 1)}
+        return self._worker.flow(self._grays[index], self._grays[index + 1])
+
+    def _gray(self, index: int) -> NDArray[np.uint8]:
+        if index in self._grays:
+            return self._grays[index]
+        frame = self._reader.read(self._clip, index)
+        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+class _StoredClipFlow:
+    def __init__(self, reader: FlowReader, clip: Clip) -> None:
+        self._reader = reader
+        if list(reader.info.frames) != clip.frame_names:
+            raise InputError(
+                f"flow {reader.path} was made of other frames than clip {clip.id} has now",
+                hint="run its vstc flow precompute again with --overwrite",
+            )
+
+    def prev_to_next(self, index: int) -> FlowField:
+        return self._reader.read(index, direction=FlowDirection.PREV_TO_NEXT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from typing import Any
 
 from vstc.evaluation.evaluate import ClipScores, Evaluation
@@ -25,13 +26,16 @@ def metrics_record(
         dataset: The data set that was judged on.
         protocol: How the scores were made, as plain JSON values.
     """
-    sizes = sorted({clip.size for clip in evaluation.clips if clip.size})
+    sizes = {
+        "sizes": _shown_sizes(clip.size for clip in evaluation.clips),
+        "flow_sizes": _shown_sizes(clip.flow_size for clip in evaluation.clips),
+    }
     seg, con = evaluation.segmentation, evaluation.consistency
     return {
         "schema": KIND,
         "schema_version": SCHEMA_VERSION,
         "dataset": dataset.name,
-        "protocol": protocol | {"sizes": [f"{width}x{height}" for height, width in sizes]},
+        "protocol": protocol | sizes,
         "totals": evaluation.totals(),
         "counts": {
             "clips": len(evaluation.clips),
@@ -74,6 +78,10 @@ def pairs_csv(evaluation: Evaluation) -> bytes:
             row = [scores.clip.id, index, names[index], names[index + 1], accuracy, pair.n_valid]
             writer.writerow(row)
     return text.getvalue().encode()
+
+
+def _shown_sizes(sizes: Iterable[tuple[int, int] | None]) -> list[str]:
+    return [f"{width}x{height}" for height, width in sorted({size for size in sizes if size})]
 
 
 def _clip_record(scores: ClipScores, evaluation: Evaluation) -> dict[str, Any]:
