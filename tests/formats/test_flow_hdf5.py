@@ -161,13 +161,15 @@ def test_same_content_gives_same_bytes(tmp_path):
 
 def test_nothing_appears_before_the_end_and_nothing_after_a_failure(tmp_path, rng):
     path = tmp_path / "a.h5"
-    with (
-        pytest.raises(RuntimeError, match="stop"),
-        FlowWriter(path, info_of((20, 20))) as writer,
-    ):
-        writer.write(0, random_flow(rng, (20, 20)), direction=NEXT_TO_PREV)
-        assert not path.exists()
-        raise RuntimeError("stop")
+
+    def fail_halfway():
+        with FlowWriter(path, info_of((20, 20))) as writer:
+            writer.write(0, random_flow(rng, (20, 20)), direction=NEXT_TO_PREV)
+            assert not path.exists()
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail_halfway()
     assert list(tmp_path.iterdir()) == []
 
 
