@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ def resolve(
     config_file: Path | None = None,
     sets: Iterable[str] | None = None,
     flags: Mapping[str, Any] | None = None,
+    base: Mapping[str, Any] | None = None,
 ) -> AnySettings:
     """Merge a command's settings: flag before ``--set`` before config file before default.
 
@@ -41,6 +43,7 @@ def resolve(
         sets: ``key=value`` texts; dots reach into nested settings; values are TOML or bare text.
         flags: Values of command-line flags; None means that the flag was not given. Keys may
             hold dots.
+        base: Values in place of the defaults, such as a recipe's; the file goes before them.
 
     Returns:
         The validated settings.
@@ -48,7 +51,7 @@ def resolve(
     Raises:
         ConfigError: An unreadable file, an unknown key or a value out of range.
     """
-    merged: dict[str, Any] = read_config(config_file) if config_file else {}
+    merged = _merge(base or {}, read_config(config_file) if config_file else {})
     for text in sets or ():
         key, separator, value = text.partition("=")
         if not separator:
@@ -73,6 +76,8 @@ def read_config(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read config {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"config {path} is not text: {error}") from error
     try:
         if path.suffix == ".json":
             config = json.loads(text)["config"]
@@ -84,11 +89,22 @@ def read_config(path: Path) -> dict[str, Any]:
         ) from error
 
 
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both_nested = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(old, value) if both_nested else value
+    return merged
+
+
 def _parse_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    is_date = isinstance(value, date | time)  # no setting is one; a name may look like one
+    return text if is_date or "\n" in text else value
 
 
 def _put(tree: dict[str, Any], dotted_key: str, value: Any) -> None:

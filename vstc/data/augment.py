@@ -180,9 +180,10 @@ def warp_flow(window: Float32, rows_columns: tuple[slice, slice], crop: CropMap)
     field = cv2.warpAffine(window, moved, (width, height), flags=cv2.INTER_LINEAR)
     ones = np.ones(window.shape[:2], np.float32)
     inside = cv2.warpAffine(ones, moved, (width, height), flags=cv2.INTER_LINEAR)
-    flow = (field.reshape(-1, 2) @ crop.linear.T.astype(np.float32)).reshape(field.shape)
+    turned = field.reshape(-1, 2) @ crop.linear.T.astype(np.float32)
+    flow = np.asarray(turned.reshape(field.shape), np.float32)
     valid = (inside > _FULLY_INSIDE) & _ends_inside(flow, crop)
-    return WarpedFlow(flow.astype(np.float32), valid)
+    return WarpedFlow(flow, valid)
 
 
 def _ends_inside(flow: Float32, crop: CropMap) -> NDArray[np.bool_]:
@@ -205,9 +206,7 @@ def _draw_offset(random: np.random.Generator, length: float, crop_length: int) -
     return int(random.integers(min(slack, 0), max(slack, 0), endpoint=True))
 
 
-def _warp(
-    array: Array8, crop: CropMap, interpolation: int, border: tuple[int, ...]
-) -> Array8:
+def _warp(array: Array8, crop: CropMap, interpolation: int, border: tuple[int, ...]) -> Array8:
     height, width = crop.crop_size
     warped = cv2.warpAffine(
         array,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
+from torch import nn
 
 from vstc.errors import SetupError
-from vstc.models.segmentation_model import SegmentationModel
 from vstc.models.resize import pad_to_grid, upsample_logits
+from vstc.models.segmentation_model import SegmentationModel
 
 Array8 = NDArray[np.uint8]
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 def pick_device(name: str) -> torch.device:
@@ -49,6 +52,14 @@ def autocast(device: torch.device, *, enabled: bool = True) -> AbstractContextMa
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
+def place(module: AnyModule, device: torch.device) -> AnyModule:
+    """Move a network to a device, channels last on a GPU, and return it."""
+    memory = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    # The stubs of torch lack memory_format for modules.
+    cast(Any, module).to(device=device, memory_format=memory)
+    return module
+
+
 class FrameNetwork:
     """Runs a segmentation network on frames of any size.
 
@@ -61,8 +72,7 @@ class FrameNetwork:
     def __init__(
         self, model: SegmentationModel, *, device: torch.device, input_scale: float = 1.0
     ) -> None:
-        memory = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-        self.model = model.eval().to(device=device, memory_format=memory)
+        self.model = place(model.eval(), device)
         self.device = device
         self.input_scale = input_scale
 

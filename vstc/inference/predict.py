@@ -131,9 +131,7 @@ def _writer(
     return write
 
 
-def _write_overlay(
-    workspace: Workspace, reader: FrameReader, clip: Clip, palette: Array8
-) -> None:
+def _write_overlay(workspace: Workspace, reader: FrameReader, clip: Clip, palette: Array8) -> None:
     """Write the clip as a video with its label colours, from the finished label maps."""
     name = f"{clip.id}/overlay.mp4"
     if workspace.has(name):

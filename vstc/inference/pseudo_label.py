@@ -100,9 +100,7 @@ def make_pseudo_labels(
     _predict_all(network, dataset, plans, settings, workspace, workers, advance, times)
     histogram = confidence_histogram(workspace.path, plans, dataset.num_classes)
     thresholds = class_thresholds(histogram, settings.min_confidence)
-    clips = [
-        _keep_sure_pixels(dataset, plan, thresholds, workspace, advance) for plan in plans
-    ]
+    clips = [_keep_sure_pixels(dataset, plan, thresholds, workspace, advance) for plan in plans]
     record = DatasetRecord(
         name=f"{dataset.name}-pseudo",
         root=relative_root(dataset.root, workspace.path),
@@ -149,7 +147,7 @@ def class_thresholds(histogram: NDArray[np.int64], rule: str) -> NDArray[np.int6
     cap = int(np.ceil(_MEDIAN_CAP * 255 - 1e-9))
     counts = histogram.sum(axis=1, keepdims=True)
     medians = (2 * histogram.cumsum(axis=1) < counts).sum(axis=1)
-    return np.minimum(medians, cap).astype(np.int64)
+    return np.asarray(np.minimum(medians, cap), np.int64)
 
 
 def _predict_all(

@@ -161,5 +161,7 @@ class BatchStream:
         if not self._pin_memory:
             return batch
         return replace(
-            batch, images_B3HW=batch.images_B3HW.pin_memory(), labels_AHW=batch.labels_AHW.pin_memory()
+            batch,
+            images_B3HW=batch.images_B3HW.pin_memory(),
+            labels_AHW=batch.labels_AHW.pin_memory(),
         )

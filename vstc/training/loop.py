@@ -11,9 +11,6 @@ import torch
 
 from vstc.artifacts.workspace import Workspace
 from vstc.errors import VstcError
-from vstc.inference.network import FrameNetwork, autocast
-from vstc.models.segmentation_model import SegmentationModel
-from vstc.training.batches import Batch, BatchStream
 from vstc.inference.checkpoint import (
     BEST,
     LAST,
@@ -23,6 +20,9 @@ from vstc.inference.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from vstc.inference.network import FrameNetwork, autocast
+from vstc.models.segmentation_model import SegmentationModel
+from vstc.training.batches import Batch, BatchStream
 from vstc.training.log import RunLog, read_log
 from vstc.training.optimizer import make_optimizer, poly_rate, set_rate
 from vstc.training.settings import TrainSettings

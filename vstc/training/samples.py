@@ -146,9 +146,7 @@ class SampleMaker:
             )
         return warp_labels(labels, crop)
 
-    def _flows(
-        self, anchor: Anchor, neighbours: list[int], crop: CropMap
-    ) -> list[FlowToNeighbour]:
+    def _flows(self, anchor: Anchor, neighbours: list[int], crop: CropMap) -> list[FlowToNeighbour]:
         if "tl" not in self._settings.terms or self._flow is None:
             return []
         is_later_only = self._settings.tl.pairs == "last"
@@ -187,9 +185,10 @@ def read_warped_flow(
         InputError: The archive lacks the clip, the gap or the direction, or has another size.
     """
     reader = archive.reader(clip.id)
-    if reader.size != crop.source_size:
+    size = reader.info.size
+    if size != crop.source_size:
         raise InputError(
-            f"flow of clip {clip.id} is {reader.size[1]}x{reader.size[0]}, its frames are "
+            f"flow of clip {clip.id} is {size[1]}x{size[0]}, its frames are "
             f"{crop.source_size[1]}x{crop.source_size[0]}",
             hint="compute the flow at full size: vstc flow precompute --scale 1",
         )
@@ -199,6 +198,11 @@ def read_warped_flow(
         min(target, source),
         direction=direction,
         gap=abs(source - target),
-        window=(rows.start, rows.stop, columns.start, columns.stop),
+        window=(
+            rows.start,
+            columns.start,
+            rows.stop - rows.start,
+            columns.stop - columns.start,
+        ),
     )
     return warp_flow(field, window, crop)

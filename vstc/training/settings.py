@@ -1,5 +1,7 @@
-"""Settings of a training run; every default that a paper or the released code sets otherwise
-has a name here, and the recipes at the bottom set them all at once.
+"""Settings of a training run.
+
+Every choice that a paper or the released code makes otherwise has a name here; the recipes at
+the bottom set them all at once.
 """
 
 from __future__ import annotations

@@ -89,9 +89,9 @@ class SegmentationTask(nn.Module):
     def _run_student(self, batch: Batch) -> SegmentationOutput:
         anchors = batch.num_anchors
         if self.settings.bn_batches == "joint" or batch.images_B3HW.shape[0] == anchors:
-            return self.student(batch.images_B3HW, num_aux=anchors)
-        first = self.student(batch.images_B3HW[:anchors], num_aux=anchors)
-        rest = self.student(batch.images_B3HW[anchors:], num_aux=0)
+            return run_model(self.student, batch.images_B3HW, num_aux=anchors)
+        first = run_model(self.student, batch.images_B3HW[:anchors], num_aux=anchors)
+        rest = run_model(self.student, batch.images_B3HW[anchors:], num_aux=0)
         return SegmentationOutput(
             logits=torch.cat([first.logits, rest.logits]),
             aux_logits=first.aux_logits,
@@ -102,7 +102,7 @@ class SegmentationTask(nn.Module):
         if not self._teacher or not DISTILLED & set(self.settings.terms):
             return None
         with torch.no_grad():
-            return self._teacher[0](batch.images_B3HW)
+            return run_model(self._teacher[0], batch.images_B3HW)
 
     def _term(
         self,
@@ -199,6 +199,14 @@ class SegmentationTask(nn.Module):
         return loss
 
 
+def run_model(
+    model: SegmentationModel, images: torch.Tensor, *, num_aux: int | None = None
+) -> SegmentationOutput:
+    """Call a network; ``Module.__call__`` has no types."""
+    output: SegmentationOutput = model(images, num_aux=num_aux)
+    return output
+
+
 def make_multi_frame_loss(settings: TrainSettings) -> MultiFrameLoss:
     """Build the multi-frame loss with weights that depend on the seed alone."""
     mf = settings.mf
@@ -222,9 +230,7 @@ def gradient_norms(loss: StepLoss) -> dict[str, float]:
     for name, value in loss.weighted.items():
         if not value.requires_grad:
             continue
-        (gradient,) = torch.autograd.grad(
-            value, loss.logits, retain_graph=True, allow_unused=True
-        )
+        (gradient,) = torch.autograd.grad(value, loss.logits, retain_graph=True, allow_unused=True)
         if gradient is not None:
             norms[name] = float(gradient.norm())
     return norms

@@ -13,15 +13,15 @@ import torch
 
 from vstc.artifacts.workspace import Workspace
 from vstc.errors import ConfigError, InputError
-from vstc.evaluation.flow_sources import ArchiveFlow, FlowSource
+from vstc.evaluation.flow_sources import FlowSource, StoredFlow
 from vstc.formats.dataset import Clip, Dataset, load_dataset
 from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
-from vstc.inference.network import FrameNetwork, pick_device
+from vstc.inference.checkpoint import ClassTable, load_network
+from vstc.inference.network import FrameNetwork, pick_device, place
 from vstc.models.catalog import create_model
 from vstc.models.segmentation_model import SegmentationModel
 from vstc.models.weights import WeightReport, load_weights
 from vstc.training.batches import BatchStream
-from vstc.inference.checkpoint import ClassTable, load_network
 from vstc.training.loop import TrainingRun, Validate
 from vstc.training.samples import SampleMaker
 from vstc.training.settings import TrainSettings
@@ -144,12 +144,8 @@ def run_training(
     stream = BatchStream(
         maker, num_slots=len(slots), workers=workers, pin_memory=device.type == "cuda"
     )
-    memory = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-    teacher = plan.teacher
-    if teacher is not None:
-        teacher = teacher.to(device=device, memory_format=memory)
-    task = SegmentationTask(plan.model, teacher, settings)
-    task = task.to(device=device, memory_format=memory)
+    teacher = place(plan.teacher, device) if plan.teacher is not None else None
+    task = place(SegmentationTask(plan.model, teacher, settings), device)
     run = TrainingRun(
         task,
         stream,
@@ -203,14 +199,14 @@ def _open_teacher(
     return network.model
 
 
-def _require_flow(
-    settings: TrainSettings, sources: list[Source], flow: FlowArchive | None
-) -> None:
+def _require_flow(settings: TrainSettings, sources: list[Source], flow: FlowArchive | None) -> None:
     """Check that every pair the temporal loss may draw has stored flow."""
     if "tl" not in settings.terms:
         return
     if flow is None:
-        raise ConfigError("term tl needs flow", hint="add --flow DIR; vstc flow precompute makes it")
+        raise ConfigError(
+            "term tl needs flow", hint="add --flow DIR; vstc flow precompute makes it"
+        )
     if not any(len(source.temporal) for source in sources):
         raise InputError(
             "term tl needs clips of consecutive frames, and there are none",
@@ -222,10 +218,23 @@ def _require_flow(
     for source in sources:
         clips = {source.anchors[int(place)].clip.id: None for place in source.temporal}
         for clip_id in clips:
-            clip = source.dataset.clip(clip_id)
-            for gap in range(1, min(settings.gap, len(clip.frames) - 1) + 1):
-                for direction in directions:
-                    flow.reader(clip_id).require(direction, gap=gap)
+            num_gaps = min(settings.gap, len(source.dataset.clip(clip_id).frames) - 1)
+            _require_pairs(flow, clip_id, directions, range(1, num_gaps + 1))
+
+
+def _require_pairs(
+    flow: FlowArchive, clip_id: str, directions: list[FlowDirection], gaps: range
+) -> None:
+    info = flow.reader(clip_id).info
+    lacking = [d for d in directions if d not in info.directions]
+    missing_gaps = [str(gap) for gap in gaps if gap not in info.gaps]
+    if lacking or missing_gaps:
+        what = [*lacking, *(f"gap {gap}" for gap in missing_gaps)]
+        raise InputError(
+            f"flow of clip {clip_id} in {flow.folder} lacks {', '.join(what)}",
+            hint=f"vstc flow precompute ... --gaps {','.join(map(str, gaps))}, "
+            "or train with a smaller --set gap=N",
+        )
 
 
 def _val_clips(dataset: Dataset, settings: TrainSettings) -> list[Clip]:
@@ -242,7 +251,7 @@ def _make_validate(plan: TrainPlan) -> Validate | None:
     archive = plan.flow
     moving = [clip for clip in plan.val_clips if clip.is_consecutive]
     if archive is not None and moving and all(archive.has(clip.id) for clip in moving):
-        flow = ArchiveFlow(archive)
+        flow = StoredFlow(archive.folder)
 
     def measure(network: FrameNetwork) -> Scores:
         return validate(network, plan.dataset, plan.val_clips, flow=flow)
