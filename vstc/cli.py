@@ -52,6 +52,9 @@ class ErrorGroup(TyperGroup):
             return super().invoke(ctx)
         except VstcError as error:
             raise _leave(error) from error
+        except KeyboardInterrupt:
+            _say_how_to_go_on()
+            raise typer.Exit(130) from None
         except BrokenPipeError:
             raise typer.Exit(0) from None
         except OSError as error:
@@ -59,12 +62,11 @@ class ErrorGroup(TyperGroup):
             if translated is None:
                 raise
             raise _leave(translated) from error
-        except RuntimeError as error:
-            if "out of memory" not in str(error).lower():
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
                 raise
-            raise _leave(
-                SetupError(str(error).splitlines()[0], hint="lower the batch or crop size")
-            ) from error
+            message = str(error).partition("\n")[0] or "out of memory"
+            raise _leave(SetupError(message, hint="lower the batch or crop size")) from error
 
 
 def _leave(error: VstcError) -> typer.Exit:
@@ -76,6 +78,22 @@ def _leave(error: VstcError) -> typer.Exit:
         traceback.print_exc()
     console.report_error(error.message, error.hint)
     return typer.Exit(error.exit_code)
+
+
+def _say_how_to_go_on() -> None:
+    from vstc import console
+    from vstc.artifacts.manifest import resume_command
+
+    words = sys.argv[1:]
+    if any(word in {"-o", "--output"} or word.startswith("--output=") for word in words):
+        console.note(f"interrupted; finished work is kept: {resume_command(['vstc', *words])}")
+    else:
+        console.note("interrupted")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "not enough memory" in text
 
 
 def _from_os_error(error: OSError) -> OutputError | None:
@@ -135,5 +153,9 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line."""
-    build_app()(prog_name="vstc")
+    """Run the command line; an error that nobody foresaw keeps its traceback."""
+    try:
+        build_app()(prog_name="vstc")
+    except Exception:
+        sys.stderr.write("this is a bug in vstc: please report it with the output of `vstc info`\n")
+        raise

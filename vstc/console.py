@@ -74,7 +74,7 @@ def result(data: Mapping[str, Any], *, as_json: bool, render: Callable[[], Any])
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 160
-    Console(highlight=False, width=width).print(render())
+    Console(highlight=False, markup=False, width=width).print(render())
 
 
 @contextmanager

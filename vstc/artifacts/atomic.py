@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield partial
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise output_failure(path, error) from error
     except BaseException:
         partial.unlink(missing_ok=True)
@@ -61,6 +62,11 @@ def output_failure(path: Path, error: OSError) -> OutputError:
             f"the disk is full: {path}", hint="free some space, then run again with --resume"
         )
     return OutputError(f"cannot write {path}: {error.strerror or error}")
+
+
+def is_partial(name: str) -> bool:
+    """Tell whether a file name is that of a temporary file of ours."""
+    return name.startswith(".") and name.endswith(PARTIAL_SUFFIX)
 
 
 def remove_partials(folder: Path) -> None:

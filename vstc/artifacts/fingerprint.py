@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from vstc.artifacts.atomic import PARTIAL_SUFFIX
+from vstc.artifacts.atomic import is_partial
 
 HASHED_UP_TO_BYTES = 64 * 1024 * 1024
 _BOOKKEEPING = {"manifest.json", "progress.json", ".lock"}
@@ -55,7 +55,7 @@ def list_outputs(folder: Path, *, volatile: Iterable[str] = ()) -> list[dict[str
     skipped = set(volatile)
     rows: list[dict[str, Any]] = []
     for entry in sorted(folder.iterdir()):
-        if entry.name in _BOOKKEEPING or entry.name.endswith(PARTIAL_SUFFIX):
+        if entry.name in _BOOKKEEPING or is_partial(entry.name):
             continue
         row = _describe_folder(entry) if entry.is_dir() else _describe_file(entry)
         if entry.name in skipped:
@@ -77,7 +77,7 @@ def _describe_folder(folder: Path) -> dict[str, Any]:
     digest = hashlib.sha256()
     count = size_bytes = 0
     for path in sorted(folder.rglob("*")):
-        if path.is_dir() or path.name.endswith(PARTIAL_SUFFIX):
+        if path.is_dir() or is_partial(path.name):
             continue
         described = _describe_file(path)
         count += 1

@@ -12,6 +12,8 @@ from vstc.artifacts.fingerprint import list_outputs
 from vstc.artifacts.manifest import read_manifest
 from vstc.errors import InputError
 
+_NEEDED_KEYS = ("id", "command", "inputs", "outputs", "volatile", "metrics", "seconds", "finished")
+
 
 @dataclass(frozen=True)
 class Lineage:
@@ -53,6 +55,9 @@ def trace(folder: Path) -> Lineage:
 
 def _trace(folder: Path, *, role: str, expected_id: str | None) -> Lineage:
     manifest = read_manifest(folder)
+    missing = [key for key in _NEEDED_KEYS if key not in manifest]
+    if missing:
+        raise InputError(f"manifest is not complete: {folder}: {', '.join(missing)}")
     faults = _changed_outputs(folder, manifest)
     if expected_id is not None and manifest["id"] != expected_id:
         faults.append(
@@ -77,7 +82,7 @@ def _trace(folder: Path, *, role: str, expected_id: str | None) -> Lineage:
 
 def _trace_parent(child: Path, ref: dict[str, str]) -> Lineage:
     role = f"{ref['role']}: "
-    place = _find(child, ref["path"])
+    place = find_input(child, ref["path"])
     if ref["kind"] == "raw" or place is None:
         faults = [] if place is not None else [f"{ref['role']} is gone: {ref['path']}"]
         return Lineage(role=role, path=ref["path"], kind=ref["kind"], id=ref["id"], faults=faults)
@@ -89,13 +94,13 @@ def _trace_parent(child: Path, ref: dict[str, str]) -> Lineage:
         )
 
 
-def _find(child: Path, path: str) -> Path | None:
-    """Find an input: from here, or relative to the folders above the artifact."""
-    for base in (Path.cwd(), *child.resolve().parents):
+def find_input(child: Path, path: str) -> Path | None:
+    """Find an input: relative to the folders above the artifact, or from here."""
+    for base in (*child.resolve().parents, Path.cwd()):
         candidate = base / path
         if candidate.exists():
             place = candidate if candidate.is_dir() else candidate.parent
-            return Path(os.path.relpath(place))
+            return place if Path(path).is_absolute() else Path(os.path.relpath(place))
     return None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from vstc.artifacts.atomic import output_failure
 from vstc.errors import OutputError
 
 LOCK = ".lock"
@@ -22,7 +23,7 @@ class FolderLock:
     process that was killed is free at once and the next owner takes it over.
 
     Raises:
-        OutputError: Another live process holds it.
+        OutputError: Another live process holds it, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,16 +31,22 @@ class FolderLock:
         self._file: IO[str] | None = None
 
     def __enter__(self) -> FolderLock:
-        file = self._path.open("a+", encoding="utf-8")
+        try:
+            file = self._path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise output_failure(self._path, error) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             owner = self._owner(file)
             file.close()
             raise OutputError(
                 f"{self._path.parent} is being written by {owner}",
                 hint="wait for it or stop it, then run again with --resume",
             ) from error
+        except OSError as error:
+            file.close()
+            raise output_failure(self._path, error) from error
         if not self._is_still_ours(file):
             file.close()
             return self.__enter__()
@@ -48,6 +55,7 @@ class FolderLock:
         json.dump({"pid": os.getpid(), "host": platform.node()}, file)
         file.flush()
         self._file = file
+        os.register_at_fork(after_in_child=self._forget)
         return self
 
     def __exit__(
@@ -58,6 +66,12 @@ class FolderLock:
     ) -> None:
         if self._file is not None:
             self._path.unlink(missing_ok=True)
+            self._file.close()
+            self._file = None
+
+    def _forget(self) -> None:
+        """Close a forked child's copy, which would hold the lock after the owner's death."""
+        if self._file is not None:
             self._file.close()
             self._file = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -105,6 +106,12 @@ def environment() -> dict[str, Any]:
     return {"versions": versions, "git": _git_state(), "host": _host()}
 
 
+def resume_command(argv: Sequence[str]) -> str:
+    """Turn a command, word by word, into the line that goes on with its work."""
+    words = [word for word in argv if word not in {"--resume", "--overwrite"}]
+    return shlex.join([*words, "--resume"])
+
+
 def _host() -> dict[str, Any]:
     torch = sys.modules.get("torch")
     gpu = None
@@ -147,5 +154,5 @@ def _missing(folder: Path, kind: str | None) -> InputError:
         argv = json.loads(progress.read_text(encoding="utf-8")).get("command", [])
     except ValueError:
         argv = []
-    again = " ".join([*argv, "--resume"]) if argv else "run its command again with --resume"
+    again = resume_command(argv) if argv else "run its command again with --resume"
     return InputError(f"{what} is incomplete: {folder}", hint=again)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import sys
@@ -17,6 +18,7 @@ from vstc.artifacts.atomic import (
     atomic_path,
     atomic_write_bytes,
     atomic_write_json,
+    is_partial,
     output_failure,
     remove_partials,
 )
@@ -172,6 +174,8 @@ def open_artifact(
     except OSError as error:
         raise output_failure(output, error) from error
     with FolderLock(output):
+        # Again: until the lock was ours, another process may have written here.
+        check_output(output, kind=kind, config=config, inputs=inputs, existing=existing)
         if existing is ExistingOutput.OVERWRITE:
             _clear(output)
         manifest = read_manifest(output) if (output / MANIFEST).is_file() else None
@@ -204,7 +208,8 @@ def check_output(
     """
     if output.exists() and not output.is_dir():
         raise OutputError(f"output is a file: {output}", hint="give a folder to -o")
-    held = {entry.name for entry in output.iterdir()} - {LOCK} if output.is_dir() else set()
+    held = {entry.name for entry in output.iterdir()} if output.is_dir() else set()
+    held = {name for name in held if name != LOCK and not is_partial(name)}
     if not held:
         return
     is_ours = bool(held & {MANIFEST, PROGRESS})
@@ -213,6 +218,7 @@ def check_output(
             f"{output} is not empty and was not made by vstc", hint="give -o another folder"
         )
     if existing is ExistingOutput.OVERWRITE:
+        _refuse_to_delete_inputs(output, inputs)
         return
     if existing is ExistingOutput.REFUSE:
         state = "exists" if MANIFEST in held else "was begun but is not complete"
@@ -266,8 +272,20 @@ def _differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str 
     return keys
 
 
+def _refuse_to_delete_inputs(output: Path, inputs: Sequence[InputRef]) -> None:
+    for ref in inputs:
+        if Path(ref.path).resolve().is_relative_to(output.resolve()):
+            raise OutputError(
+                f"--overwrite would delete the input {ref.path} ({ref.role})",
+                hint="give -o another folder",
+            )
+
+
 def _clear(output: Path) -> None:
-    (output / MANIFEST).unlink(missing_ok=True)
+    # A kill in the middle must leave a folder that is known as ours, with the settings of what
+    # still lies in it: the manifest becomes the progress file, and that goes last.
+    if (output / MANIFEST).is_file():
+        os.replace(output / MANIFEST, output / PROGRESS)
     for entry in output.iterdir():
         if entry.name in {LOCK, PROGRESS}:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from vstc.formats.dataset import LabelClass
 
 Array8 = NDArray[np.uint8]
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+_EXIF_ORIENTATION = 0x0112
+_TURNED_BY_90 = frozenset({5, 6, 7, 8})
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # not stuffing, fill or restart
+_SPREAD = {"L;2": 85, "L;4": 17}  # Pillow spreads 2 and 4 bit grey over 0..255
 _FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
@@ -37,14 +42,34 @@ def read_rgb(path: Path) -> Array8:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Read (height, width) from the header of an image.
+    """Read (height, width) from the header of an image, as ``read_rgb`` would give it.
 
     Raises:
         InputError: Missing or not an image.
     """
     try:
         with Image.open(path) as image:
-            return image.height, image.width
+            is_turned = image.getexif().get(_EXIF_ORIENTATION, 1) in _TURNED_BY_90
+            height, width = image.height, image.width
+            return (width, height) if is_turned else (height, width)
+    except (OSError, UnidentifiedImageError) as error:
+        raise InputError(f"image is not readable: {path}: {error}") from error
+
+
+def bit_depth(path: Path) -> int:
+    """Read the bits per channel from the header of an image: 8, or 16 for deep PNG and TIFF.
+
+    ``read_rgb`` brings deep images to 8 bits without a word; this tells them apart.
+
+    Raises:
+        InputError: Missing or not an image.
+    """
+    head = _read_bytes(path, limit=25)
+    if len(head) == 25 and head.startswith(b"\x89PNG"):
+        return head[24]
+    try:
+        with Image.open(path) as image:
+            return {"I": 32, "F": 32}.get(image.mode, 16 if image.mode.startswith("I;16") else 8)
     except (OSError, UnidentifiedImageError) as error:
         raise InputError(f"image is not readable: {path}: {error}") from error
 
@@ -67,6 +92,7 @@ def read_labels(path: Path, classes: Sequence[LabelClass] | None = None) -> Arra
     """
     try:
         with Image.open(path) as image:
+            packed = image.tile[0][3] if image.tile else None
             image.load()
             mode = image.mode
             if mode in {"RGB", "RGBA"}:
@@ -76,6 +102,8 @@ def read_labels(path: Path, classes: Sequence[LabelClass] | None = None) -> Arra
         raise InputError(f"label is not readable: {path}: {error}") from error
     if mode in {"1", "LA"}:
         raise InputError(f"label {path} has mode {mode}", hint="save it as 8-bit grey or palette")
+    if packed in _SPREAD:
+        values = values // _SPREAD[packed]
     if values.dtype != np.uint8 and (values.min() < 0 or values.max() > 255):
         raise InputError(f"label {path} holds ids up to {values.max()}; at most 255 are possible")
     return values.astype(np.uint8)
@@ -122,9 +150,10 @@ def overlay_labels(
     return np.where(is_shown, blended, image).astype(np.uint8)
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, *, limit: int = -1) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            return stream.read(limit)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 
@@ -133,8 +162,31 @@ def _refuse_truncated(path: Path, data: bytes) -> None:
     """Refuse files cut short, which OpenCV fills with grey without a word."""
     is_png, is_jpeg = data.startswith(b"\x89PNG"), data.startswith(b"\xff\xd8")
     tail = data[-64:]
-    if (is_png and b"IEND" not in tail) or (is_jpeg and b"\xff\xd9" not in tail):
+    is_cut = (is_png and b"IEND" not in tail and not _has_png_end(data)) or (
+        is_jpeg and b"\xff\xd9" not in tail and not _has_jpeg_end(data)
+    )
+    if is_cut:
         raise InputError(f"image is truncated: {path}", hint="copy the file again")
+
+
+def _has_png_end(data: bytes) -> bool:
+    """Walk the chunks to the end mark; something else may follow it in the file."""
+    place = 8
+    while place + 12 <= len(data):
+        if data[place + 4 : place + 8] == b"IEND":
+            return True
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+    return False
+
+
+def _has_jpeg_end(data: bytes) -> bool:
+    """Walk the segments to the end mark; cameras may put more data behind it."""
+    place = 2
+    while (found := _NEXT_MARKER.search(data, place)) is not None:
+        if found.group()[1] == 0xD9:
+            return True
+        place = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    return False
 
 
 def _ids_of_colors(rgb: Array8, classes: Sequence[LabelClass] | None, path: Path) -> Array8:
