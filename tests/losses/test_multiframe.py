@@ -217,3 +217,5 @@ def test_sequences_of_different_length_are_refused() -> None:
     frames = _sequence(_generator())
     with pytest.raises(ValueError, match="3 student frames, 2 teacher frames"):
         MultiFrameLoss()(frames, frames[:2])
+    with pytest.raises(ValueError, match="at least one frame"):
+        MultiFrameLoss()([], [])

@@ -28,6 +28,7 @@ from vstc.errors import ConfigError, SetupError, unknown_name
 
 Gradients = tuple[NDArray[np.floating], NDArray[np.floating]]
 DIRECT_MATRICES = 8
+MIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,10 @@ def _measure(form_name: str, *, size: int, num_classes: int, repeats: int, seed:
     before = _reset_peak()
     value, gradients = _forward_backward(form, frames)
     extra = max(_peak_bytes() - before, 0)
-    wall, cpu = [], []
-    for _ in range(repeats):
+    wall: list[float] = []
+    cpu: list[float] = []
+    # A form of some milliseconds is called for half a second, else its median is noise.
+    while len(wall) < repeats or sum(wall) < MIN_SECONDS:
         start, start_cpu = time.perf_counter(), time.process_time()
         _forward_backward(form, frames)
         wall.append(time.perf_counter() - start)
@@ -166,7 +169,7 @@ def bench_losses(
     Args:
         size: Height and width of the logits; 97 belongs to a crop of 769.
         num_classes: Number of classes C.
-        repeats: Timed calls of each form, of which the median counts.
+        repeats: Timed calls of each form at least, of which the median counts.
         forms: Names out of `PAIRWISE_FORMS`.
         seed: Seed of the random logits.
         on_progress: Called with the name of each form before it runs, `reference` first.

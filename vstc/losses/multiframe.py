@@ -24,6 +24,7 @@ from torch import nn
 
 from vstc.errors import ConfigError, unknown_name
 from vstc.losses.convlstm import ConvLSTMCell
+from vstc.losses.gram import vector_lengths
 from vstc.losses.precision import full_precision
 
 MultiFrameEmbedding = Literal["h", "hc"]
@@ -74,8 +75,7 @@ def pool_features(features_BChw: torch.Tensor, *, pool: str = "adaptive:6") -> t
 def self_similarity(features_BChw: torch.Tensor, *, eps: float = 1e-6) -> torch.Tensor:
     """Return the cosines between all pixels of a frame as a map, shape (B, 1, N, N)."""
     vectors_BCN = features_BChw.flatten(2)
-    length = torch.linalg.vector_norm(vectors_BCN, dim=1, keepdim=True).clamp(min=eps)
-    unit_BCN = vectors_BCN / length
+    unit_BCN = vectors_BCN / vector_lengths(vectors_BCN, eps=eps)
     return torch.bmm(unit_BCN.transpose(1, 2), unit_BCN)[:, None]
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 
 from vstc.errors import ConfigError, unknown_name
-from vstc.losses.gram import difference_form
+from vstc.losses.gram import difference_form, vector_lengths
 from vstc.losses.precision import full_precision
 
 PairwiseQuantity = Literal["prob", "logit"]
@@ -47,8 +47,7 @@ def normalised_pair(
     along the wrong axes. That is no cosine and not bounded by 1. The code has no `eps`.
     """
     left, right = _vectors(logits_t_BChw, quantity), _vectors(logits_other_BChw, quantity)
-    left_length = torch.linalg.vector_norm(left, dim=1, keepdim=True).clamp(min=eps)
-    right_length = torch.linalg.vector_norm(right, dim=1, keepdim=True).clamp(min=eps)
+    left_length, right_length = vector_lengths(left, eps=eps), vector_lengths(right, eps=eps)
     if norm == "cosine":
         return left / left_length, right / right_length
     if norm == "etc":

@@ -38,7 +38,9 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        first = next(_tensors([*args, *kwargs.values()]))
+        first = next(_tensors([*args, *kwargs.values()]), None)
+        if first is None:
+            return function(*args, **kwargs)
         with torch.autocast(first.device.type, enabled=False):
             raised = {name: _raised(value) for name, value in kwargs.items()}
             return function(*(_raised(value) for value in args), **raised)

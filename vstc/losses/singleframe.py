@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from vstc.errors import ConfigError, unknown_name
-from vstc.losses.gram import similarity_distance
+from vstc.losses.gram import similarity_distance, vector_lengths
 from vstc.losses.precision import full_precision
 
 SingleFrameForm = Literal["kd", "cwd", "dist"]
@@ -124,8 +124,7 @@ def self_similarity_loss(
     units = []
     for features in (student_features_BChw, teacher_features_BDhw.detach()):
         vectors = F.avg_pool2d(features, pool).flatten(2)
-        length = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-        units.append(vectors / length.clamp(min=eps))
+        units.append(vectors / vector_lengths(vectors, eps=eps))
     student, teacher = units
     if student.shape[2] != teacher.shape[2]:
         raise ConfigError(
