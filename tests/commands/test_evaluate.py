@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.evaluation.scenes import (
+    VOID,
+    true_labels,
+    write_labels,
+    write_predictions,
+    write_scene,
+)
+from vstc.artifacts.manifest import read_manifest
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    return write_scene(tmp_path_factory.mktemp("scene"))
+
+
+@pytest.fixture
+def predictions(scene, tmp_path):
+    def spill(labels, clip, index):
+        labels[labels == 2] = 0 if (clip.id, index) == ("pan", 2) else 2
+        return labels
+
+    return write_predictions(tmp_path / "predictions", scene, change=spill)
+
+
+@pytest.fixture
+def evaluate(run, scene, tmp_path):
+    def call(predictions, *arguments, output="metrics", code=0):
+        output_folder = tmp_path / output
+        return run(
+            "evaluate", predictions, "--dataset", scene.folder, "-o", output_folder, *arguments,
+            code=code,
+        )  # fmt: skip
+
+    return call
+
+
+def test_the_true_labels_are_right_everywhere(evaluate, tmp_path):
+    record = evaluate("labels", "--json").json
+    totals = record["totals"]
+    assert (totals["miou"], totals["macc"], totals["aacc"]) == (1.0, 1.0, 1.0)
+    assert 0.9 < totals["tc"] <= 1.0
+    assert record["counts"] == {
+        "clips": 3,
+        "labelled_frames": 8,
+        "labelled_pixels": 8 * 64 * 44,
+        "pairs": 2,
+        "valid_pairs": 2,
+        "valid_pair_pixels": record["counts"]["valid_pair_pixels"],
+        "skipped_pairs": 4,
+    }
+    assert json.loads((tmp_path / "metrics" / "metrics.json").read_text()) == record
+
+
+def test_the_artifact_names_its_protocol_and_inputs(evaluate, predictions, tmp_path):
+    record = evaluate(predictions, "--json").json
+    tc = record["protocol"]["tc"]
+    assert (tc["mode"], tc["border"], tc["direction"]) == ("nearest", "ignore", "next")
+    assert (tc["flow"]["source"], tc["flow"]["method"]) == ("computed", "dis-medium")
+    assert record["protocol"]["flow_sizes"] == record["protocol"]["sizes"] == ["64x48"]
+    manifest = read_manifest(tmp_path / "metrics", kind="vstc.metrics")
+    assert manifest["metrics"] == record["totals"]
+    assert [ref["role"] for ref in manifest["inputs"]] == ["dataset", "predictions"]
+    assert len((tmp_path / "metrics" / "per_pair.csv").read_text().splitlines()) == 1 + 6
+
+
+def test_a_flicker_lowers_both_scores(evaluate, predictions):
+    steady = evaluate("labels", "--json", "--split", "val", output="a").json
+    flickering = evaluate(predictions, "--json", "--split", "val", output="b").json
+    assert flickering["totals"]["miou"] < steady["totals"]["miou"]
+    by_clip = {clip["id"]: clip for clip in flickering["per_clip"]}
+    assert by_clip["pan"]["tc"] < by_clip["still"]["tc"] == 1.0
+
+
+def test_tables_show_totals_classes_and_clips(evaluate, predictions):
+    out = evaluate(predictions).stdout
+    for word in ("miou", "macc", "aacc", "tc_seq", "ground", "sign", "still", "dis-medium"):
+        assert word in out
+
+
+def test_what_is_absent_is_null(evaluate):
+    record = evaluate("labels", "--json", "--split", "test").json
+    assert record["totals"]["tc"] is None
+    assert record["protocol"]["tc"] is None
+    assert [clip["tc"] for clip in record["per_clip"]] == [None]
+    assert (
+        evaluate("labels", "--metrics", "tc", "--json", output="b").json["totals"]["miou"] is None
+    )
+
+
+def test_dry_run_writes_nothing(evaluate, predictions, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    work = evaluate(predictions, "--dry-run", "--json").json
+    assert work == {"dry_run": True, "clips": 3, "frames": 10}
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_existing_output_is_refused_resumed_or_replaced(evaluate, predictions):
+    first = evaluate(predictions, "--json").json
+    assert "output exists" in evaluate(predictions, code=4).stderr
+    assert evaluate(predictions, "--resume", "--json").json == first
+    assert evaluate(predictions, "--overwrite", "--json").json == first
+    assert "metrics" in evaluate(predictions, "--resume", "--metrics", "tc", code=4).stderr
+
+
+def test_killed_and_resumed_is_as_uninterrupted(evaluate, predictions, tmp_path):
+    evaluate(predictions, output="whole")
+    broken = predictions / "still" / "still_001.png"
+    content = broken.read_bytes()
+    # As long as before: an input folder without a manifest is known by its names and sizes.
+    broken.write_bytes(bytes(len(content)))
+    evaluate(predictions, "--workers", 1, code=3)
+    assert (tmp_path / "metrics" / "clips" / "pan.json").is_file()
+    assert not (tmp_path / "metrics" / "manifest.json").exists()
+    broken.write_bytes(content)
+    evaluate(predictions, "--resume")
+    for name in ("metrics.json", "per_pair.csv", "clips/still.json"):
+        resumed = (tmp_path / "metrics" / name).read_bytes()
+        assert resumed == (tmp_path / "whole" / name).read_bytes()
+    ids = [read_manifest(tmp_path / name)["id"] for name in ("whole", "metrics")]
+    assert ids[0] == ids[1]
+
+
+def test_requirements_decide_the_exit_code(evaluate, predictions, tmp_path):
+    evaluate(predictions, "--require", "miou>=0.5", "--require", "tc>0.5", output="a")
+    failed = evaluate(predictions, "--require", "miou>=0.999", output="b", code=6)
+    assert "miou>=0.999 is not met" in failed.stderr
+    assert (tmp_path / "b" / "manifest.json").is_file()
+    absent = evaluate("labels", "--split", "test", "--require", "tc>=0", output="c", code=6)
+    assert "tc is absent" in absent.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--require", "tc=0.7"), "NAME>=LIMIT"),
+        (("--require", "iou>=0.7"), "miou"),
+        (("--metrics", "miou,vc"), "unknown metric: vc"),
+        (("--metrics", ","), "--metrics is empty"),
+        (("--absent", "nan"), "absent"),
+        (("--split", "dev"), "unknown split: dev"),
+        (("--flow-method", "raft"), "unknown flow method: raft"),
+        (("--set", "tc_mode=liu2020"), "unknown setting: tc_mode"),
+    ],
+)
+def test_bad_values_are_refused_before_work(evaluate, tmp_path, arguments, message):
+    assert message in evaluate("labels", *arguments, code=2).stderr
+    assert not (tmp_path / "metrics").exists()
+
+
+def test_missing_inputs_are_named(evaluate, run, predictions, tmp_path):
+    assert "predictions not found" in evaluate(tmp_path / "none", code=3).stderr
+    (tmp_path / "empty").mkdir()
+    empty = evaluate(tmp_path / "empty", code=3).stderr
+    assert "holds no prediction" in empty
+    assert "pan/pan_000.png" in empty
+    missing = run("evaluate", "labels", "--dataset", tmp_path / "no", "-o", tmp_path / "m", code=3)
+    assert "no data set" in missing.stderr
+    assert "not found" in evaluate(predictions, "--flow", tmp_path / "no-flow", code=3).stderr
+    shutil.rmtree(predictions / "still")
+    assert "lacks 1 of 3 clips, the first is still" in evaluate(predictions, code=3).stderr
+
+
+def test_splits_without_predictions_are_left_out(evaluate, predictions):
+    shutil.rmtree(predictions / "sparse")
+    assert evaluate(predictions, "--json").json["protocol"]["splits"] == ["val"]
+    assert evaluate(predictions, "--split", "test", code=3).exit_code == 3
+
+
+def test_corrupt_predictions_are_named(evaluate, scene, predictions):
+    first = predictions / "pan" / "pan_002.png"
+    first.write_bytes(first.read_bytes()[:60])
+    assert str(first) in evaluate(predictions, output="a", code=3).stderr
+    write_labels(first, np.zeros((4, 4), np.uint8))
+    assert "4x4" in evaluate(predictions, output="b", code=3).stderr
+    Image.fromarray(np.full((48, 64, 3), 7, np.uint8)).save(first)
+    assert "colour that no class has" in evaluate(predictions, output="c", code=3).stderr
+
+
+def test_predictions_are_resized_on_request(evaluate, scene, predictions):
+    clip = scene.clip("pan")
+    for index, name in enumerate(clip.frame_names):
+        write_labels(predictions / "pan" / f"{name}.png", true_labels(clip, index)[::2, ::2])
+    record = evaluate(predictions, "--resize-predictions", "--json").json
+    assert record["protocol"]["resize_predictions"] == "nearest"
+    assert record["totals"]["miou"] == 1.0
+
+
+def test_true_labels_outside_the_class_table_are_refused(run, tmp_path):
+    scene = write_scene(tmp_path / "scene")
+    path = scene.root / "labels" / "still_000.png"
+    write_labels(path, np.full((48, 64), VOID + 4, np.uint8))
+    failed = run(
+        "evaluate", "labels", "--dataset", scene.folder, "-o", tmp_path / "metrics", code=3
+    )
+    assert "label id 7 is not in the class table" in failed.stderr
+
+
+def test_a_manifest_replays_its_settings(evaluate, predictions, tmp_path):
+    evaluate(predictions, "--split", "val", "--flow-method", "dis-fast", output="a")
+    again = evaluate(predictions, "--config", tmp_path / "a" / "manifest.json", output="b")
+    assert again.exit_code == 0
+    ids = [read_manifest(tmp_path / name)["id"] for name in ("a", "b")]
+    assert ids[0] == ids[1]

@@ -1,0 +1,32 @@
+"""TC of the true labels of CamVid equals the values of an independent measurement."""
+
+from __future__ import annotations
+
+import pytest
+
+REFERENCE = [
+    ("dense_val", "dis-medium", 0.8721),
+    ("dense_val", "dis-fast", 0.8665),
+    ("dense_val", "dis-ultrafast", 0.8664),
+    ("dense_train", "dis-medium", 0.8715),
+    ("dense_train", "dis-fast", 0.8630),
+    ("dense_train", "dis-ultrafast", 0.8579),
+]
+
+
+@pytest.fixture(scope="module")
+def camvid(app, real_data, tmp_path_factory):
+    from typer.testing import CliRunner
+
+    folder = tmp_path_factory.mktemp("camvid") / "index"
+    root = real_data / "camvid"
+    done = CliRunner().invoke(app, ["data", "index", "camvid", str(root), "-o", str(folder)])
+    assert done.exit_code == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(("split", "method", "expected"), REFERENCE)
+def test_tc_with_flow_on_the_fly(run, camvid, tmp_path, split, method, expected):
+    arguments = ("--metrics", "tc", "--split", split, "--flow-method", method, "--json")
+    done = run("evaluate", "labels", "--dataset", camvid, "-o", tmp_path / "metrics", *arguments)
+    assert done.json["totals"]["tc"] == pytest.approx(expected, abs=0.0006)
