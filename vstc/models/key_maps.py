@@ -12,13 +12,11 @@ from dataclasses import dataclass
 
 import torch
 
-from vstc.errors import InputError
-
 Tensors = Mapping[str, torch.Tensor]
 
 _DEEP_STEM_HINT = (
-    "use timm's resnet50s.gluon_in1k or resnet101s.gluon_in1k (Apache-2.0), "
-    "which have the stem of three 3x3 convolutions"
+    "the weights have one 7x7 stem convolution, the network has three 3x3: use timm's "
+    "resnet50s.gluon_in1k or resnet101s.gluon_in1k (Apache-2.0)"
 )
 
 
@@ -46,15 +44,19 @@ def translate(tensors: Tensors, target: Tensors) -> Translation:
 
     Returns:
         The translation; a checkpoint of unknown origin keeps its names.
-
-    Raises:
-        InputError: A ResNet with a 7x7 stem is meant for a network with the deep stem.
     """
     if "layer0.0.weight" in target:
         return _for_resnet(tensors, target)
     if "features.0.0.weight" in target:
         return _for_mobilenet_v2(tensors, target)
     return _by_rule("the network's own names", tensors, lambda name: name)
+
+
+def stem_hint(tensors: Tensors, target: Tensors) -> str | None:
+    """Say where fitting weights are, if a plain ResNet is given to a network with deep stem."""
+    stem = tensors.get("conv1.weight")
+    is_plain = stem is not None and stem.shape[-1] == 7
+    return _DEEP_STEM_HINT if is_plain and "layer0.3.weight" in target else None
 
 
 def _for_resnet(tensors: Tensors, target: Tensors) -> Translation:
@@ -81,11 +83,6 @@ def _for_resnet(tensors: Tensors, target: Tensors) -> Translation:
         }
         return _by_rule("semseg resnet v2", tensors, _stem_rule(stem))
     if "conv1.weight" in tensors and "layer1.0.conv1.weight" in tensors:
-        if "layer0.3.weight" in target:
-            raise InputError(
-                "the weights have one 7x7 stem convolution, the network has three 3x3",
-                hint=_DEEP_STEM_HINT,
-            )
         stem = {"conv1": "layer0.0", "bn1": "layer0.1"}
         return _by_rule("torchvision resnet", tensors, _stem_rule(stem))
     return _by_rule("unknown", tensors, lambda name: name)

@@ -35,7 +35,10 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """
     if not path.is_file():
         raise InputError(f"no such weights file: {path}", hint="check the path")
-    content = read_safetensors(path) if path.suffix == ".safetensors" else _load(path)
+    try:
+        content = read_safetensors(path) if path.suffix == ".safetensors" else _load(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", hint="check the file") from error
     table = _unwrapped(content)
     tensors = {_plain_name(name): value for name, value in table.items() if torch.is_tensor(value)}
     if not tensors:
@@ -59,8 +62,10 @@ def _load(path: Path) -> Any:
             hint="if you trust its author, load it in Python with weights_only=False and save "
             "its state dict alone with torch.save",
         ) from error
-    # torch raises a different class for each way in which a file can be damaged.
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, MemoryError):
+        raise
+    # torch has no class of its own for damaged files: anything from struct.error to AssertionError.
+    except Exception as error:
         raise _unreadable(path) from error
 
 

@@ -11,7 +11,7 @@ import torch
 
 from vstc.errors import InputError
 from vstc.models.catalog import MODELS
-from vstc.models.key_maps import Tensors, translate
+from vstc.models.key_maps import Tensors, stem_hint, translate
 from vstc.models.segmentation_model import SegmentationModel
 from vstc.models.tensor_file import read_tensors
 
@@ -82,7 +82,9 @@ def load_weights(
     if faults:
         raise InputError(
             f"{path} does not fit {model.name}: {'; '.join(faults)}",
-            hint=_other_model(model, tensors) or "give the weights of the same architecture",
+            hint=_other_model(model, tensors)
+            or stem_hint(tensors, target)
+            or "give the weights of the same architecture",
         )
     if require_complete and not report.is_complete:
         gap = _by_part(report.missing + report.mismatched)
@@ -160,7 +162,7 @@ def _is_other_class_count(
 ) -> bool:
     return (
         model.is_head(name)
-        and found.ndim == wanted.ndim
+        and found.ndim == wanted.ndim > 0
         and found.shape[0] != wanted.shape[0] == model.num_classes
         and found.shape[1:] == wanted.shape[1:]
     )
@@ -174,10 +176,7 @@ def _other_model(model: SegmentationModel, tensors: Tensors) -> str | None:
         with torch.device("meta"):
             other = build(model.num_classes)
         target = other.state_dict()
-        try:
-            plan, report = _match(other, target, tensors, path="")
-        except InputError:
-            continue
+        plan, report = _match(other, target, tensors, path="")
         if report.loaded and not _faults(other, target, plan, report):
             return f"the file fits {name}: choose that model"
     return None
