@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from tests.evaluation.scenes import (
     VOID,
@@ -210,3 +211,50 @@ def test_a_manifest_replays_its_settings(evaluate, predictions, tmp_path):
     assert again.exit_code == 0
     ids = [read_manifest(tmp_path / name)["id"] for name in ("a", "b")]
     assert ids[0] == ids[1]
+
+
+@pytest.fixture(scope="module")
+def stored_flow(app, scene, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flow") / "flow"
+    done = CliRunner().invoke(
+        app, ["flow", "precompute", str(scene.folder), "-o", str(folder), "-q"]
+    )
+    assert done.exit_code == 0, done.stderr
+    return folder
+
+
+def test_stored_flow_gives_what_computed_flow_gives(evaluate, predictions, stored_flow, tmp_path):
+    computed = evaluate(predictions, "--json", output="a").json
+    stored = evaluate(predictions, "--flow", stored_flow, "--json", output="b").json
+    assert stored["totals"]["tc"] == pytest.approx(computed["totals"]["tc"], abs=0.01)
+    assert stored["counts"]["pairs"] == computed["counts"]["pairs"] == 6
+    flow = stored["protocol"]["tc"]["flow"]
+    assert (flow["source"], flow["method"]) == ("stored", "dis-medium")
+    assert flow["params"] == computed["protocol"]["tc"]["flow"]["params"]
+    manifest = read_manifest(tmp_path / "b")
+    assert flow["id"] == {ref["role"]: ref["id"] for ref in manifest["inputs"]}["flow"]
+
+
+def test_a_bare_folder_of_flow_files_will_do(evaluate, predictions, stored_flow, tmp_path):
+    bare = tmp_path / "bare"
+    shutil.copytree(stored_flow, bare, ignore=shutil.ignore_patterns("manifest.json"))
+    record = evaluate(predictions, "--flow", bare, "--json").json
+    assert record["protocol"]["tc"]["flow"]["source"] == "stored"
+
+
+def test_flow_that_does_not_fit_is_refused_before_work(
+    run, evaluate, scene, predictions, stored_flow, tmp_path
+):
+    both = evaluate(predictions, "--flow", stored_flow, "--flow-method", "dis-fast", code=2)
+    assert "no effect" in both.stderr
+    copy = tmp_path / "flow"
+    shutil.copytree(stored_flow, copy)
+    (copy / "still.h5").unlink()
+    assert "flow for clip still is missing" in evaluate(predictions, "--flow", copy, code=3).stderr
+    shutil.copy(copy / "pan.h5", copy / "still.h5")
+    assert "other frames" in evaluate(predictions, "--flow", copy, code=3).stderr
+    one_way = tmp_path / "one_way"
+    run("flow", "precompute", scene.folder, "-o", one_way, "--directions", "next-to-prev")
+    failed = evaluate(predictions, "--flow", one_way, code=3)
+    assert "has no prev_to_next" in failed.stderr
+    assert not (tmp_path / "metrics").exists()

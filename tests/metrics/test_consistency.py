@@ -168,6 +168,7 @@ def test_renaming_the_classes_does_not_change_the_value(seed):
 
 
 @given(cut=st.integers(0, 4))
+@settings(max_examples=5, deadline=None)
 def test_parts_merged_are_equal_to_one_pass(cut):
     labels, flows = blocks(3, frames=5)
     more, more_flows = blocks(4)

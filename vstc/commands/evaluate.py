@@ -80,11 +80,8 @@ def command(
     if dry_run:
         check_evaluation(plan, output, existing=existing)
         work = {"dry_run": True, "clips": len(plan.clips), "frames": plan.num_frames}
-        console.result(
-            work,
-            as_json=as_json,
-            render=lambda: f"would judge {len(plan.clips)} clips, {plan.num_frames} frames",
-        )
+        text = f"would judge {len(plan.clips)} clips, {plan.num_frames} frames"
+        console.result(work, as_json=as_json, render=lambda: text)
         return
     record = run_evaluation(
         plan,
@@ -128,7 +125,7 @@ def _totals(record: dict[str, Any]) -> Any:
         table.add_column(name, justify="right")
     table.add_row(*(_percent(value) for value in record["totals"].values()))
     if protocol["tc"]:
-        flow, tc = protocol["tc"]["flow"], protocol["tc"]
+        tc, flow = protocol["tc"], protocol["tc"]["flow"]
         table.caption = (
             f"{counts['labelled_frames']} labelled frames; TC of {counts['pairs']} pairs: "
             f"{tc['mode']}, border {tc['border']}, flow {flow['method']} ({flow['source']}) "

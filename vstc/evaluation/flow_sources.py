@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,14 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.artifacts.manifest import read_manifest
+from vstc.artifacts.fingerprint import fingerprint_files
+from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
 from vstc.errors import InputError
 from vstc.flow.providers import FlowProvider, FlowWorker
 from vstc.formats.dataset import Clip, Dataset
-from vstc.formats.flow_hdf5 import FlowDirection, FlowReader
+from vstc.formats.flow_hdf5 import KIND, FlowArchive, FlowDirection, FlowReader
 from vstc.formats.frames import FrameReader
-
-FLOW_KIND = "vstc.flow"
 
 FlowField = NDArray[np.float32]
 
@@ -73,39 +72,59 @@ class ComputedFlow:
 
 
 class StoredFlow:
-    """Reads flow from an artifact of ``vstc flow precompute``, one file ``flow/<clip>.h5`` each.
+    """Reads flow from an artifact of ``vstc flow precompute``, or a bare folder of such files.
 
     Args:
-        folder: The artifact.
+        folder: The folder, with one ``<clip>.h5`` per clip.
 
     Raises:
         InputError: Missing, incomplete, or of another kind.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._manifest = read_manifest(folder, kind=FLOW_KIND)
+        self._archive = FlowArchive(folder)
+
+    def reference(self) -> InputRef:
+        """Refer to the folder as an input; one without a manifest by its names and sizes."""
+        folder = self._archive.folder
+        if (folder / MANIFEST).is_file():
+            return input_ref("flow", folder, kind=KIND)
+        files = [f"{clip_id}.h5" for clip_id in self._archive.clip_ids()]
+        identity = fingerprint_files(folder, files)
+        return InputRef(role="flow", path=str(folder), kind="raw", id=identity)
+
+    def check(self, clips: Iterable[Clip]) -> None:
+        """Look whether the flow of some clips is there, without decoding any.
+
+        Raises:
+            InputError: A file is missing, damaged, made of other frames, or lacks the flow
+                from the previous frame to the next.
+        """
+        for clip in clips:
+            reader = self._archive.reader(clip.id)
+            info = reader.info
+            if list(info.frames) != clip.frame_names:
+                raise InputError(
+                    f"flow {reader.path} was made of other frames than clip {clip.id} has now",
+                    hint="run its vstc flow precompute again with --overwrite",
+                )
+            if FlowDirection.PREV_TO_NEXT not in info.directions or 1 not in info.gaps:
+                raise InputError(
+                    f"flow {reader.path} has no {FlowDirection.PREV_TO_NEXT} between neighbours",
+                    hint="leave out --flow, or run its vstc flow precompute for both directions",
+                )
 
     @contextmanager
     def open(self, clip: Clip) -> Iterator[ClipFlow]:
-        """Open the flow of one clip.
-
-        Raises:
-            InputError: The clip's file is missing, or lacks flow from previous to next.
-        """
-        path = self._folder / "flow" / f"{clip.id}.h5"
-        if not path.is_file():
-            raise InputError(
-                f"flow for clip {clip.id} is missing in {self._folder}",
-                hint="compute it with vstc flow precompute, or choose clips with --split",
-            )
-        with FlowReader(path) as reader:
-            yield _StoredClipFlow(reader, clip)
+        """Open the flow of one clip; raises as ``check``."""
+        self.check([clip])
+        yield _StoredClipFlow(self._archive.reader(clip.id))
 
     def describe(self) -> dict[str, Any]:
         """Say for the record where the flow comes from."""
-        config = self._manifest.get("config", {})
-        return {"source": "stored", "id": self._manifest["id"], "config": config}
+        info = self._archive.reader(self._archive.clip_ids()[0]).info
+        described = {"source": "stored", "method": info.method, "params": dict(info.params)}
+        return described | {"id": self.reference().id}
 
 
 def fit_flow(flow: FlowField, size: tuple[int, int]) -> FlowField:
@@ -146,13 +165,8 @@ class _ComputedClipFlow:
 
 
 class _StoredClipFlow:
-    def __init__(self, reader: FlowReader, clip: Clip) -> None:
+    def __init__(self, reader: FlowReader) -> None:
         self._reader = reader
-        if list(reader.info.frames) != clip.frame_names:
-            raise InputError(
-                f"flow {reader.path} was made of other frames than clip {clip.id} has now",
-                hint="run its vstc flow precompute again with --overwrite",
-            )
 
     def prev_to_next(self, index: int) -> FlowField:
         return self._reader.read(index, direction=FlowDirection.PREV_TO_NEXT)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vstc.artifacts.manifest import InputRef, input_ref
+from vstc.artifacts.manifest import InputRef
 from vstc.errors import ConfigError, InputError
 from vstc.evaluation.clip_judge import ClipJudge, Metric
-from vstc.evaluation.flow_sources import FLOW_KIND, ComputedFlow, FlowSource, StoredFlow
+from vstc.evaluation.flow_sources import ComputedFlow, FlowSource, StoredFlow
 from vstc.evaluation.label_sources import DatasetLabels, FolderLabels
 from vstc.evaluation.settings import DEFAULT_FLOW_METHOD, EvaluateSettings
 from vstc.flow.providers import make_provider
@@ -76,10 +76,12 @@ def plan_evaluation(
     clips = clips[: settings.limit]
     _refuse_missing_clips(clips, source, predictions)
     flow_source: FlowSource | None = None
-    if Metric.TC in settings.metrics and any(clip.is_consecutive for clip in clips):
+    moving = [clip for clip in clips if clip.is_consecutive]
+    if Metric.TC in settings.metrics and moving:
         if flow is not None:
-            flow_source = StoredFlow(flow)
-            inputs.append(input_ref("flow", flow, kind=FLOW_KIND))
+            flow_source = stored = StoredFlow(flow)
+            stored.check(moving)
+            inputs.append(stored.reference())
         else:
             method = settings.flow_method or DEFAULT_FLOW_METHOD
             settings = settings.model_copy(update={"flow_method": method})
