@@ -1,0 +1,113 @@
+"""The whole page: which sections there are, and one HTML file out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vstc.report.ancestry import ancestry_section
+from vstc.report.blocks import Section
+from vstc.report.datasets import datasets_section
+from vstc.report.flows import flows_section
+from vstc.report.others import others_section
+from vstc.report.results import (
+    classes_section,
+    clips_section,
+    consistency_section,
+    headline,
+    read_runs,
+    results_section,
+)
+from vstc.report.scores import RunScores
+from vstc.report.sidebyside import side_by_side_section
+from vstc.report.sources import CHECKPOINT, DATASET, FLOW, METRICS, PREDICTIONS, Source
+from vstc.report.training import training_section
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_TOLD = {CHECKPOINT, DATASET, FLOW, METRICS, PREDICTIONS}
+
+
+@dataclass(frozen=True)
+class Page:
+    """The report.
+
+    Attributes:
+        html: The file.
+        headline: How the last run compares with the first; empty where nothing compares.
+        sections: Titles of the sections.
+    """
+
+    html: str
+    headline: str
+    sections: tuple[str, ...]
+
+
+def build_page(sources: Sequence[Source], *, title: str) -> Page:
+    """Make the report of some artifacts.
+
+    The page needs nothing from outside: styles, charts and pictures are in it. The same
+    artifacts give the same bytes.
+
+    Args:
+        sources: The artifacts.
+        title: Title of the page.
+
+    Raises:
+        InputError: A file of an artifact is missing or unreadable.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    by_kind = _by_kind(sources)
+    runs = read_runs(by_kind.get(METRICS, []))
+    sections = _sections(sources, by_kind, runs)
+    html = environment.get_template("report.html.j2").render(
+        title=title,
+        headline=headline(runs),
+        sections=sections,
+        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        markup=Markup,
+    )
+    titles = tuple(section.title for section in sections)
+    return Page(html=html, headline=headline(runs), sections=titles)
+
+
+def _sections(
+    sources: Sequence[Source],
+    by_kind: Mapping[str, Sequence[Source]],
+    runs: Sequence[RunScores],
+) -> list[Section]:
+    """Results and pictures come first, then curves, details, and the ancestry last."""
+    sections: list[Section | None] = []
+    if runs:
+        sections.append(results_section(runs))
+    if PREDICTIONS in by_kind:
+        sections.append(side_by_side_section(by_kind[PREDICTIONS], sources))
+    if runs:
+        sections += [consistency_section(runs), classes_section(runs), clips_section(runs)]
+    if CHECKPOINT in by_kind:
+        sections.append(training_section(by_kind[CHECKPOINT]))
+    if DATASET in by_kind:
+        sections.append(datasets_section(by_kind[DATASET]))
+    if FLOW in by_kind:
+        sections.append(flows_section(by_kind[FLOW]))
+    untold = [source for source in sources if source.kind not in _TOLD]
+    if untold:
+        sections.append(others_section(untold))
+    sections.append(ancestry_section(sources))
+    return [section for section in sections if section is not None]
+
+
+def _by_kind(sources: Sequence[Source]) -> dict[str, list[Source]]:
+    groups: dict[str, list[Source]] = {}
+    for source in sources:
+        groups.setdefault(source.kind, []).append(source)
+    return groups
