@@ -206,6 +206,7 @@ def _read_all(
     classes = dataset.record.classes
     known = frozenset(entry.id for entry in classes) | {dataset.ignore_index}
     guard = threading.Lock()
+    is_stopped = threading.Event()
 
     def work(job: list[Unit]) -> list[tuple[Unit, Reading]]:
         readings = (
@@ -217,14 +218,20 @@ def _read_all(
         # A video that ends early gives fewer readings than units.
         for unit, reading in zip(job, readings, strict=False):
             done.append((unit, reading))
+            if is_stopped.is_set():
+                break
             with guard:
                 advance(1)
         return done
 
     count = workers or os.cpu_count() or 1
     with ThreadPoolExecutor(count) as pool:
-        for done in _bounded_map(pool, work, _jobs(units), ahead=4 * count):
-            yield from done
+        try:
+            for done in _bounded_map(pool, work, _jobs(units), ahead=4 * count):
+                yield from done
+        finally:
+            # Ctrl-C must not wait for the end of a long video.
+            is_stopped.set()
 
 
 def _jobs(units: Iterable[Unit]) -> Iterator[list[Unit]]:

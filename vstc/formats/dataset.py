@@ -123,7 +123,10 @@ class Dataset:
     def __init__(self, record: DatasetRecord, folder: Path) -> None:
         self.record = record
         self.folder = folder
-        self.root = Path(os.path.normpath(folder / record.root))
+        # Through a symbolic link, ".." must climb the real folders, as in relative_root.
+        is_linked = folder.resolve() != Path(os.path.abspath(folder))
+        place = folder.resolve() if is_linked else folder
+        self.root = Path(os.path.normpath(place / record.root))
         self._clips = {clip.id: clip for clip in record.clips}
 
     @property

@@ -62,7 +62,6 @@ class Source:
     def record(self, indexed: Indexed, output: Path) -> DatasetRecord:
         """Make the content of a ``dataset.json`` that will lie in ``output``."""
         return DatasetRecord(
-            schema="vstc.dataset",
             name=self.name,
             root=relative_root(self.root, output),
             classes=list(indexed.table.classes),

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vstc.artifacts.workspace import check_output, open_artifact
+from vstc.artifacts.workspace import PROGRESS, check_output, open_artifact
 from vstc.data.index.source import Advance, Source
 from vstc.data.index.summary import ClipSummary, summarise
+from vstc.errors import InputError
 from vstc.formats.dataset import KIND, Dataset, load_dataset, write_dataset
 from vstc.options import ExistingOutput
 
@@ -64,7 +65,13 @@ def write_index(
         if workspace.is_complete:
             dataset = load_dataset(output)
             return IndexResult(dataset, summarise(dataset), [], was_complete=True)
-        done = _build(source, output, advance)
+        try:
+            done = _build(source, output, advance)
+        except InputError:
+            # Nothing is begun: once the files are repaired, their fingerprint is another one,
+            # and a resume would be refused.
+            (output / PROGRESS).unlink(missing_ok=True)
+            raise
         write_dataset(output, done.dataset.record)
         workspace.finish(
             metrics={
