@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,7 +66,8 @@ class FolderLabels:
     def labels(self, clip: Clip, frame_name: str) -> NDArray[np.uint8]:
         """Read the ids of a frame, (H, W); void is 255."""
         path = self._folder / clip.id / f"{frame_name}.png"
-        return self._to_table[read_labels(path, self._dataset.record.classes)]
+        labels = read_labels(path, self._dataset.record.classes)
+        return np.asarray(cv2.LUT(labels, self._to_table), np.uint8)
 
 
 class DatasetLabels:
