@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from typing import Any
 
@@ -149,7 +150,18 @@ def build_app() -> typer.Typer:
     ) -> None:
         del version
 
+    _keep_example_lines(app)
     return app
+
+
+def _keep_example_lines(app: typer.Typer) -> None:
+    """Mark the examples in all help texts (a backspace, for the formatter) as not to be wrapped."""
+    for command in app.registered_commands:
+        text = inspect.cleandoc(command.help or getattr(command.callback, "__doc__", None) or "")
+        command.help = text.replace("\n\n$ ", "\n\n\b\n$ ")
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _keep_example_lines(group.typer_instance)
 
 
 def main() -> None:
