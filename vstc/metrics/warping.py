@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 _ROWS_PER_BLOCK = 32  # the temporaries of a block stay in the processor's cache
-_SIDE_LIMIT = 32767  # coordinates are int16
-_NO_FRACTIONS = np.empty(0, np.int16)
 
 
 def warp_labels_next_to_prev(
@@ -21,7 +18,7 @@ def warp_labels_next_to_prev(
 
     Pixel p of the result is the next frame's label at floor(p + flow(p) + 0.5), rounding half
     up. Where that lies outside the frame, or the flow is not finite, stands ``fill``. The sum
-    is made in float32, exact for flow in steps of 1/64 px on sides up to 32767 px.
+    is made in float32, exact for flow in steps of 1/64 px on sides below 2^17 px.
 
     Args:
         labels_next: Ids of the next frame, (H, W).
@@ -37,28 +34,27 @@ def warp_labels_next_to_prev(
         raise ValueError(
             f"flow of shape {flow_prev_to_next.shape} does not fit labels {labels_next.shape}"
         )
-    if max(height, width) > _SIDE_LIMIT:
-        raise ValueError(f"label maps above {_SIDE_LIMIT} px a side are not supported")
-    source = np.ascontiguousarray(labels_next)
-    warped = np.empty_like(source)
-    centres = np.empty((_ROWS_PER_BLOCK, width, 2), np.float32)
-    centres[..., 0] = np.arange(width, dtype=np.float32) + np.float32(0.5)
+    if (height + 2) * (width + 2) > np.iinfo(np.int32).max:
+        raise ValueError(f"label maps of {height} x {width} pixels are not supported")
+    # A border of `fill` takes all targets outside, so that no mask is needed.
+    bordered = np.full((height + 2, width + 2), fill, np.uint8)
+    bordered[1:-1, 1:-1] = labels_next
+    source = bordered.reshape(-1)
+    warped = np.empty((height, width), np.uint8)
+    columns = np.arange(width, dtype=np.float32) + np.float32(1.5)
+    rows = np.arange(height, dtype=np.float32)[:, None] + np.float32(1.5)
     for top in range(0, height, _ROWS_PER_BLOCK):
-        bottom = min(top + _ROWS_PER_BLOCK, height)
-        rows = np.arange(top, bottom, dtype=np.float32) + np.float32(0.5)
-        centres[: bottom - top, :, 1] = rows[:, None]
-        target = flow_prev_to_next[top:bottom] + centres[: bottom - top]
-        np.floor(target, out=target)
-        np.fmin(target, _SIDE_LIMIT, out=target)  # fmin also sends nan outside
-        np.fmax(target, -1, out=target)
-        # An int16 map makes remap a pure gather; its float maps round half to even.
-        cv2.remap(
-            source,
-            target.astype(np.int16),
-            _NO_FRACTIONS,
-            cv2.INTER_NEAREST,
-            dst=warped[top:bottom],
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=fill,
-        )
+        block = slice(top, top + _ROWS_PER_BLOCK)
+        place = _bordered_index(flow_prev_to_next[block, :, 1] + rows[block], height)
+        place *= width + 2
+        place += _bordered_index(flow_prev_to_next[block, :, 0] + columns, width)
+        np.take(source, place, out=warped[block], mode="clip")
     return warped
+
+
+def _bordered_index(position: NDArray[np.float32], size: int) -> NDArray[np.int32]:
+    """Round down to an index of a bordered side; all that is outside, and nan, to its border."""
+    np.floor(position, out=position)
+    np.fmin(position, size + 1, out=position)
+    np.fmax(position, 0, out=position)
+    return position.astype(np.int32)
