@@ -23,9 +23,7 @@ DatasetArgument = Annotated[Path, typer.Argument(help="Data set: its folder or d
 Flow = Annotated[
     Path | None, typer.Option("--flow", help="Stored flow, for the temporal loss and for TC.")
 ]
-Model = Annotated[
-    str | None, typer.Option("--model", help="Network, pspnet18 by default.")
-]
+Model = Annotated[str | None, typer.Option("--model", help="Network, pspnet18 by default.")]
 Init = Annotated[
     str | None, typer.Option("--init", help="Weights to start from: a file of any known naming.")
 ]
@@ -44,14 +42,16 @@ BatchSize = Annotated[
 Crop = Annotated[
     str | None,
     typer.Option(
-        "--crop", help="HEIGHTxWIDTH of the network input, sides 8 n + 1.",
+        "--crop",
+        help="HEIGHTxWIDTH of the network input, sides 8 n + 1.",
         rich_help_panel=_TRAINING,
     ),
 ]
 InputScale = Annotated[
     float | None,
     typer.Option(
-        "--input-scale", help="Shrink frames by this factor before the network, always.",
+        "--input-scale",
+        help="Shrink frames by this factor before the network, always.",
         rich_help_panel=_TRAINING,
     ),
 ]
@@ -147,7 +147,9 @@ def train_into(options: RunOptions, inputs: TrainInputs, settings: TrainSettings
     plan = plan_training(inputs, settings, device=options.device, limit=options.limit)
     summary = plan.summary()
     if options.is_dry_run:
-        console.result(summary, as_json=options.as_json, render=lambda: _table(summary, "plan"))
+        console.result(
+            summary, as_json=options.as_json, render=lambda: two_columns(summary, "plan")
+        )
         return
     if plan.weights is not None:
         console.note(plan.weights.summary())
@@ -155,12 +157,12 @@ def train_into(options: RunOptions, inputs: TrainInputs, settings: TrainSettings
         if not workspace.is_complete:
             with console.track("train", settings.steps, unit="steps") as advance:
                 figures = run_training(
-                    plan, workspace, workers=options.workers or _cores(), advance=advance
+                    plan, workspace, workers=options.workers or num_cores(), advance=advance
                 )
-            workspace.finish(metrics=figures, volatile=["metrics.jsonl", "last.pt", "best.pt"])
+            workspace.finish(metrics=figures, volatile=["metrics.jsonl"])
         assert workspace.manifest is not None
         shown = summary | workspace.manifest["metrics"]
-    console.result(shown, as_json=options.as_json, render=lambda: _table(shown, "trained"))
+    console.result(shown, as_json=options.as_json, render=lambda: two_columns(shown, "trained"))
 
 
 def _input_refs(inputs: TrainInputs, settings: TrainSettings) -> list[InputRef]:
@@ -183,9 +185,7 @@ def _input_refs(inputs: TrainInputs, settings: TrainSettings) -> list[InputRef]:
     return refs
 
 
-def _file_or_artifact(
-    role: str, path: Path, refer: Callable[[str, Path], InputRef]
-) -> InputRef:
+def _file_or_artifact(role: str, path: Path, refer: Callable[[str, Path], InputRef]) -> InputRef:
     from vstc.artifacts.fingerprint import file_sha256
     from vstc.artifacts.manifest import InputRef
 
@@ -194,13 +194,15 @@ def _file_or_artifact(
     return refer(role, path)
 
 
-def _cores() -> int:
+def num_cores() -> int:
+    """Return the default of ``--workers``."""
     import os
 
     return os.cpu_count() or 1
 
 
-def _table(values: Mapping[str, Any], title: str) -> Any:
+def two_columns(values: Mapping[str, Any], title: str) -> Any:
+    """Make a table of names and values."""
     from rich.table import Table
 
     table = Table("what", "value", title=title)

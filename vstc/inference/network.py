@@ -53,10 +53,9 @@ def autocast(device: torch.device, *, enabled: bool = True) -> AbstractContextMa
 
 
 def place(module: AnyModule, device: torch.device) -> AnyModule:
-    """Move a network to a device, channels last on a GPU, and return it."""
-    memory = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    """Move a network to a device, channels last (faster on CPU and GPU alike), and return it."""
     # The stubs of torch lack memory_format for modules.
-    cast(Any, module).to(device=device, memory_format=memory)
+    cast(Any, module).to(device=device, memory_format=torch.channels_last)
     return module
 
 
@@ -105,6 +104,7 @@ class FrameNetwork:
             images = images.flip(3)
         inner = (images.shape[2], images.shape[3])
         padded = pad_to_grid(images.float(), self.model.size_rule)
+        padded = padded.contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
             output = self.model(padded)
         logits = upsample_logits(output.logits.float(), (padded.shape[2], padded.shape[3]))

@@ -7,7 +7,7 @@ first writes class ids and confidences frame by frame, the second keeps pixels b
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,9 +17,17 @@ from numpy.typing import NDArray
 
 from vstc.artifacts.workspace import Workspace
 from vstc.errors import InputError
-from vstc.formats.dataset import Clip, Dataset, DatasetRecord, relative_root, write_dataset
+from vstc.formats.dataset import (
+    Clip,
+    Dataset,
+    DatasetRecord,
+    class_palette,
+    relative_root,
+    write_dataset,
+)
 from vstc.formats.frames import FrameReader
 from vstc.formats.images import encode_gray, encode_labels, read_labels
+from vstc.inference.checkpoint import ClassTable
 from vstc.inference.network import FrameNetwork
 from vstc.inference.settings import PseudoLabelSettings
 from vstc.inference.stream import Prediction, StageTimes, WriteBehind, predict_frames
@@ -71,6 +79,7 @@ def plan_frames(
 
 def make_pseudo_labels(
     network: FrameNetwork,
+    table: ClassTable,
     dataset: Dataset,
     plans: list[FramePlan],
     settings: PseudoLabelSettings,
@@ -86,6 +95,7 @@ def make_pseudo_labels(
 
     Args:
         network: The teacher.
+        table: Its classes, which become those of the new data set.
         dataset: Where the frames are.
         plans: Which frames.
         settings: Augmentation and threshold.
@@ -96,22 +106,24 @@ def make_pseudo_labels(
     Returns:
         Thresholds and shares kept by class name, and timing.
     """
+    refuse_other_classes(table, dataset)
     times = StageTimes()
-    _predict_all(network, dataset, plans, settings, workspace, workers, advance, times)
-    histogram = confidence_histogram(workspace.path, plans, dataset.num_classes)
+    first_pass = _FirstPass(network, table, dataset, settings, workspace, times)
+    first_pass.run(plans, workers=workers, advance=advance)
+    histogram = confidence_histogram(workspace.path, plans, len(table.classes))
     thresholds = class_thresholds(histogram, settings.min_confidence)
-    clips = [_keep_sure_pixels(dataset, plan, thresholds, workspace, advance) for plan in plans]
+    second_pass = _SecondPass(table, dataset, thresholds, workspace)
     record = DatasetRecord(
         name=f"{dataset.name}-pseudo",
         root=relative_root(dataset.root, workspace.path),
-        classes=dataset.record.classes,
-        ignore_index=dataset.ignore_index,
+        classes=table.classes,
+        ignore_index=table.ignore_index,
         label_source="pseudo",
-        clips=clips,
+        clips=[second_pass.run(plan, advance) for plan in plans],
     )
     write_dataset(workspace.path, record)
     workspace.write_json(TIMING, times.as_json())
-    return _summary(dataset, histogram, thresholds) | times.as_json()
+    return _summary(table, histogram, thresholds) | times.as_json()
 
 
 def confidence_histogram(
@@ -150,83 +162,122 @@ def class_thresholds(histogram: NDArray[np.int64], rule: str) -> NDArray[np.int6
     return np.asarray(np.minimum(medians, cap), np.int64)
 
 
-def _predict_all(
-    network: FrameNetwork,
-    dataset: Dataset,
-    plans: list[FramePlan],
-    settings: PseudoLabelSettings,
-    workspace: Workspace,
-    workers: int,
-    advance: Callable[[int], None],
-    times: StageTimes,
-) -> None:
-    reader = FrameReader(dataset)
-    total = 2 * sum(len(plan.indices) for plan in plans)
-    palette = dataset.palette()
-    done = 0
-    with WriteBehind(workers, times) as writes:
-        for plan in plans:
-            names = plan.clip.frame_names
-            missing = [
-                index
-                for index in plan.indices
-                if not workspace.has(_file("argmax", plan.clip, names[index]))
-            ]
-            advance(len(plan.indices) - len(missing))
-            for prediction in predict_frames(
-                network,
-                reader,
-                plan.clip,
-                missing,
-                scales=settings.scales,
-                flip=settings.flip,
-                batch=settings.batch,
-                times=times,
-            ):
-                name = names[prediction.index]
-                writes.submit(_writer(workspace, plan.clip, name, prediction, palette))
-                done += 1
-                workspace.progress(done, total)
-                advance(1)
+def refuse_other_classes(table: ClassTable, dataset: Dataset) -> None:
+    """Refuse a teacher of other classes; a data set without a class table takes the teacher's.
+
+    Raises:
+        InputError: The names differ.
+    """
+    theirs = [entry.name for entry in table.classes]
+    ours = [entry.name for entry in dataset.classes]
+    if ours and ours != theirs:
+        raise InputError(
+            f"the teacher knows the classes {', '.join(theirs)}, "
+            f"data set {dataset.name} has {', '.join(ours)}"
+        )
 
 
-def _writer(
-    workspace: Workspace, clip: Clip, name: str, prediction: Prediction, palette: Array8
-) -> Callable[[], None]:
-    def write() -> None:
-        # The class ids come last: where they are, the confidence is too.
-        confidence = encode_gray(prediction.confidence)
-        workspace.write_bytes(_file("confidence", clip, name), confidence)
-        labels = encode_labels(prediction.labels, palette)
-        workspace.write_bytes(_file("argmax", clip, name), labels)
+class _FirstPass:
+    """Writes class ids and confidences of all frames."""
 
-    return write
+    def __init__(
+        self,
+        network: FrameNetwork,
+        table: ClassTable,
+        dataset: Dataset,
+        settings: PseudoLabelSettings,
+        workspace: Workspace,
+        times: StageTimes,
+    ) -> None:
+        self._network = network
+        self._palette = class_palette(table.classes)
+        self._reader = FrameReader(dataset)
+        self._settings = settings
+        self._workspace = workspace
+        self._times = times
+
+    def run(
+        self, plans: Sequence[FramePlan], *, workers: int, advance: Callable[[int], None]
+    ) -> None:
+        total = 2 * sum(len(plan.indices) for plan in plans)
+        done = 0
+        with WriteBehind(workers, self._times) as writes:
+            for plan in plans:
+                missing = self._missing(plan)
+                done += len(plan.indices) - len(missing)
+                advance(len(plan.indices) - len(missing))
+                for prediction in self._predict(plan.clip, missing):
+                    writes.submit(self._writer(plan.clip, prediction))
+                    done += 1
+                    self._workspace.progress(done, total)
+                    advance(1)
+
+    def _missing(self, plan: FramePlan) -> list[int]:
+        names = plan.clip.frame_names
+        return [
+            index
+            for index in plan.indices
+            if not self._workspace.has(_file("argmax", plan.clip, names[index]))
+        ]
+
+    def _predict(self, clip: Clip, indices: list[int]) -> Iterator[Prediction]:
+        return predict_frames(
+            self._network,
+            self._reader,
+            clip,
+            indices,
+            scales=self._settings.scales,
+            flip=self._settings.flip,
+            batch=self._settings.batch,
+            times=self._times,
+        )
+
+    def _writer(self, clip: Clip, prediction: Prediction) -> Callable[[], None]:
+        name = clip.frame_names[prediction.index]
+
+        def write() -> None:
+            # The class ids come last: where they are, the confidence is too.
+            confidence = encode_gray(prediction.confidence)
+            self._workspace.write_bytes(_file("confidence", clip, name), confidence)
+            labels = encode_labels(prediction.labels, self._palette)
+            self._workspace.write_bytes(_file("argmax", clip, name), labels)
+
+        return write
 
 
-def _keep_sure_pixels(
-    dataset: Dataset,
-    plan: FramePlan,
-    thresholds: NDArray[np.int64],
-    workspace: Workspace,
-    advance: Callable[[int], None],
-) -> Clip:
-    """Write the kept labels of a clip and return it as a clip of the new data set."""
-    levels = np.zeros(_LEVELS, np.int64)
-    levels[: len(thresholds)] = thresholds
-    palette = dataset.palette()
-    to_root = PurePosixPath(Path(os.path.relpath(workspace.path, dataset.root)).as_posix())
-    labels: dict[str, str] = {}
-    pseudo: dict[str, tuple[float, float]] = {}
-    for name in plan.names():
-        ids, confidence = _read_first_pass(workspace.path, plan.clip, name)
-        is_kept = confidence >= levels[ids]
-        kept = np.where(is_kept, ids, dataset.ignore_index).astype(np.uint8)
-        file = _file("labels", plan.clip, name)
-        workspace.write_bytes(file, encode_labels(kept, palette))
-        labels[name] = str(to_root / file)
-        pseudo[name] = (round(float(confidence.mean()) / 255, 4), round(float(is_kept.mean()), 4))
-        advance(1)
-    return plan.clip.model_copy(update={"labels": labels, "pseudo": pseudo, "instances": {}})
+class _SecondPass:
+    """Writes the labels that the thresholds keep."""
+
+    def __init__(
+        self,
+        table: ClassTable,
+        dataset: Dataset,
+        thresholds: NDArray[np.int64],
+        workspace: Workspace,
+    ) -> None:
+        self._palette = class_palette(table.classes)
+        self._ignore_index = table.ignore_index
+        self._levels = np.zeros(_LEVELS, np.int64)
+        self._levels[: len(thresholds)] = thresholds
+        self._workspace = workspace
+        to_root = os.path.relpath(workspace.path.resolve(), dataset.root.resolve())
+        self._to_root = PurePosixPath(Path(to_root).as_posix())
+
+    def run(self, plan: FramePlan, advance: Callable[[int], None]) -> Clip:
+        """Write the kept labels of a clip and return it as a clip of the new data set."""
+        labels: dict[str, str] = {}
+        pseudo: dict[str, tuple[float, float]] = {}
+        for name in plan.names():
+            ids, confidence = _read_first_pass(self._workspace.path, plan.clip, name)
+            is_kept = confidence >= self._levels[ids]
+            kept = np.where(is_kept, ids, self._ignore_index).astype(np.uint8)
+            file = _file("labels", plan.clip, name)
+            self._workspace.write_bytes(file, encode_labels(kept, self._palette))
+            labels[name] = str(self._to_root / file)
+            shares = (float(confidence.mean()) / 255, float(is_kept.mean()))
+            pseudo[name] = (round(shares[0], 4), round(shares[1], 4))
+            advance(1)
+        return plan.clip.model_copy(update={"labels": labels, "pseudo": pseudo, "instances": {}})
 
 
 def _read_first_pass(folder: Path, clip: Clip, name: str) -> tuple[Array8, Array8]:
@@ -239,7 +290,7 @@ def _file(what: str, clip: Clip, name: str) -> str:
 
 
 def _summary(
-    dataset: Dataset, histogram: NDArray[np.int64], thresholds: NDArray[np.int64]
+    table: ClassTable, histogram: NDArray[np.int64], thresholds: NDArray[np.int64]
 ) -> dict[str, Any]:
     kept = histogram * (np.arange(_LEVELS) >= thresholds[:, None])
     counts, kept_counts = histogram.sum(axis=1), kept.sum(axis=1)
@@ -253,7 +304,7 @@ def _summary(
                 else None
             ),
         }
-        for entry in dataset.classes
+        for entry in table.classes
     }
     return {
         "kept_share": round(float(kept_counts.sum() / max(counts.sum(), 1)), 4),

@@ -45,11 +45,10 @@ class Batch:
         """How many labelled frames lead the batch."""
         return int(self.labels_AHW.shape[0])
 
-    def to(self, device: torch.device, *, channels_last: bool) -> Batch:
-        """Return the batch on a device; the host does not wait for the copies."""
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device, channels last; the host does not wait for the copies."""
         images = self.images_B3HW.to(device, non_blocking=True)
-        if channels_last:
-            images = images.contiguous(memory_format=torch.channels_last)
+        images = images.contiguous(memory_format=torch.channels_last)
 
         def moved(tensor: torch.Tensor | None) -> torch.Tensor | None:
             return None if tensor is None else tensor.to(device, non_blocking=True)
@@ -90,7 +89,7 @@ def join_samples(samples: Sequence[Sample]) -> Batch:
             valids.append(entry.valid)
             if entry.flow_back is not None:
                 backs.append(entry.flow_back)
-    images = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous()
+    images = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
     labels = torch.from_numpy(np.stack([sample.labels for sample in samples]).astype(np.int64))
     return Batch(
         images_B3HW=images,

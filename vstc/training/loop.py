@@ -99,7 +99,6 @@ class TrainingRun:
         self._table = table
         self._device = device
         self._validate = validate
-        self._channels_last = device.type == "cuda"
         self._optimizer = make_optimizer(task.student, task.multi_frame, settings)
         self._best: dict[str, Any] = {"miou": None, "tc": None, "step": 0}
         self._step = 0
@@ -124,7 +123,7 @@ class TrainingRun:
         pace.restart(self._stream.wait_seconds)
         total = self._settings.steps
         for step, batch in self._stream.batches(self._step, total):
-            on_device = batch.to(self._device, channels_last=self._channels_last)
+            on_device = batch.to(self._device)
             measured = self._one_step(step, on_device)
             self._step = step + 1
             pace.images += int(batch.images_B3HW.shape[0])

@@ -84,7 +84,7 @@ class TrainSettings(Settings):
     color: float = Field(0.0, ge=0, le=1)
 
     steps: int = Field(20000, ge=1)
-    batch: int = Field(8, ge=1)
+    batch: int = Field(8, ge=2)
     lr: float = Field(0.01, gt=0)
     head_lr: float = Field(10.0, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
@@ -106,6 +106,7 @@ class TrainSettings(Settings):
     gap: int = Field(2, ge=1)
     frames: Literal[2, 3] = 3
     temporal_share: float | None = Field(None, ge=0, le=1)
+    temporal_anchors: Literal["labelled", "any"] = "labelled"
     ratio: tuple[int, int] = (1, 1)
 
     validate_every: int = Field(500, ge=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from vstc.formats.dataset import Clip, Dataset
 
 @dataclass(frozen=True)
 class Anchor:
-    """A labelled frame that a sample is built around."""
+    """A frame that a sample is built around."""
 
     clip: Clip
     index: int
@@ -28,23 +29,33 @@ class Source:
         name: ``labelled`` or ``pseudo``.
         dataset: Its index.
         anchors: All labelled frames of the chosen splits.
-        temporal: Places in ``anchors`` of those that have a later neighbour.
+        temporal: Frames with a later neighbour, for the slots of a batch that must have one:
+            labelled frames, or any.
     """
 
     name: str
     dataset: Dataset
     anchors: list[Anchor]
-    temporal: NDArray[np.int64]
+    temporal: list[Anchor]
 
 
-def make_source(name: str, dataset: Dataset, *, split: str | None, limit: int | None) -> Source:
-    """Collect the frames of a data set that have a label.
+def make_source(
+    name: str,
+    dataset: Dataset,
+    *,
+    split: str | None,
+    limit: int | None,
+    temporal_anchors: Literal["labelled", "any"] = "labelled",
+) -> Source:
+    """Collect the frames of a data set that samples are built around.
 
     Args:
         name: ``labelled`` or ``pseudo``.
         dataset: The data set.
         split: Comma separated splits; None for all.
         limit: Use the first so many clips.
+        temporal_anchors: Whether frames without a label may anchor a pair of frames; the
+            temporal and the distillation terms need no label.
 
     Raises:
         InputError: No frame has a label.
@@ -56,8 +67,10 @@ def make_source(name: str, dataset: Dataset, *, split: str | None, limit: int | 
             f"data set {dataset.name} has no labelled frame in split {split or 'any'}",
             hint=f"splits with clips: {', '.join(dataset.splits)}",
         )
-    temporal = [place for place, anchor in enumerate(anchors) if _has_next(anchor)]
-    return Source(name, dataset, anchors, np.array(temporal, np.int64))
+    candidates = anchors
+    if temporal_anchors == "any":
+        candidates = [Anchor(clip, index) for clip in clips for index in range(len(clip.frames))]
+    return Source(name, dataset, anchors, [anchor for anchor in candidates if _has_next(anchor)])
 
 
 def _has_next(anchor: Anchor) -> bool:
@@ -122,12 +135,11 @@ class DrawOrder:
         """Return the anchor of a slot at a step."""
         slot = self._slots[slot_index]
         source = self._sources[slot.source]
-        size = len(source.temporal) if slot.needs_next else len(source.anchors)
+        pool = source.temporal if slot.needs_next else source.anchors
         drawn = step * self._pool_counts[slot] + self._ranks[slot_index]
-        epoch, place = divmod(drawn, size)
+        epoch, place = divmod(drawn, len(pool))
         key = (self._seed, slot.source, int(slot.needs_next), epoch)
-        choice = int(_permutation(key, size)[place])
-        return source.anchors[int(source.temporal[choice]) if slot.needs_next else choice]
+        return pool[int(_permutation(key, len(pool))[place])]
 
 
 @lru_cache(maxsize=16)

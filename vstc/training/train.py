@@ -169,7 +169,15 @@ def seed_everything(seed: int, *, deterministic: bool) -> None:
 def _open_sources(
     inputs: TrainInputs, settings: TrainSettings, dataset: Dataset, limit: int | None
 ) -> list[Source]:
-    sources = [make_source("labelled", dataset, split=settings.split, limit=limit)]
+    sources = [
+        make_source(
+            "labelled",
+            dataset,
+            split=settings.split,
+            limit=limit,
+            temporal_anchors=settings.temporal_anchors,
+        )
+    ]
     if inputs.pseudo is None:
         return sources
     pseudo = load_dataset(inputs.pseudo)
@@ -216,8 +224,7 @@ def _require_flow(settings: TrainSettings, sources: list[Source], flow: FlowArch
     if settings.tl.mask == "fb" or (settings.tl.pairs == "both" and settings.needs_past):
         directions.append(FlowDirection.NEXT_TO_PREV)
     for source in sources:
-        clips = {source.anchors[int(place)].clip.id: None for place in source.temporal}
-        for clip_id in clips:
+        for clip_id in dict.fromkeys(anchor.clip.id for anchor in source.temporal):
             num_gaps = min(settings.gap, len(source.dataset.clip(clip_id).frames) - 1)
             _require_pairs(flow, clip_id, directions, range(1, num_gaps + 1))
 

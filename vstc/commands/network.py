@@ -1,0 +1,166 @@
+"""What ``predict`` and ``pseudo-label`` share: open a run and frames, work, print."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vstc.options import ExistingOutput
+
+if TYPE_CHECKING:
+    from vstc.artifacts.manifest import InputRef
+    from vstc.artifacts.workspace import Workspace
+    from vstc.formats.dataset import Clip
+    from vstc.inference.checkpoint import ClassTable
+    from vstc.inference.inputs import FrameInput
+    from vstc.inference.network import FrameNetwork
+    from vstc.inference.settings import PredictSettings, PseudoLabelSettings
+
+Checkpoint = Annotated[
+    str | None, typer.Option("--checkpoint", help="best (default) or last of a run folder.")
+]
+Scales = Annotated[
+    str | None, typer.Option("--scales", help="Test-time scales, such as 0.75,1,1.5.")
+]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A network and the frames to run it on."""
+
+    network: FrameNetwork
+    table: ClassTable
+    frames: FrameInput
+    clips: list[Clip]
+    workers: int
+
+
+Work = Callable[[Opened, "Workspace", Callable[[int], None]], dict[str, Any]]
+
+
+def numbers(text: str | None) -> tuple[float, ...] | None:
+    """Parse numbers separated by commas.
+
+    Raises:
+        ConfigError: Something is not a number.
+    """
+    from vstc.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"{text} is not a list of numbers", hint="such as 0.75,1,1.5") from error
+
+
+def run_network(
+    kind: str,
+    run: Path,
+    frames: Path,
+    output: Path,
+    settings: PredictSettings | PseudoLabelSettings,
+    *,
+    work: Work,
+    count: Callable[[Opened], int],
+    existing: ExistingOutput,
+    device: str,
+    workers: int | None,
+    is_dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Open everything, do the work in the output folder, and print its summary.
+
+    Args:
+        kind: Kind of the artifact.
+        run: Run folder or checkpoint.
+        frames: Data set, folder or video.
+        output: Folder to write.
+        settings: The command's settings.
+        work: The one domain function; returns the summary.
+        count: How many units it will report.
+        existing: What to do with an output that is there.
+        device: ``--device``.
+        workers: ``--workers``.
+        is_dry_run: Stop before anything is written.
+        as_json: Print JSON.
+    """
+    from vstc import console
+    from vstc.artifacts.workspace import check_output, open_artifact
+    from vstc.formats.dataset import write_dataset
+    from vstc.inference.inputs import open_frames
+
+    frame_input = open_frames(frames, output=output)
+    artifact: dict[str, Any] = {
+        "kind": kind,
+        "config": settings.as_json(),
+        "inputs": [_run_ref(run), frame_input.reference],
+        "existing": existing,
+    }
+    check_output(output, **artifact)
+    opened = _open(run, frame_input, settings, device=device, workers=workers)
+    total = count(opened)
+    if is_dry_run:
+        plan = {"clips": len(opened.clips), "units": total, "device": str(opened.network.device)}
+        console.result(plan, as_json=as_json, render=lambda: str(plan))
+        return
+    with open_artifact(output, **artifact) as workspace:
+        if not workspace.is_complete:
+            if frame_input.is_raw and kind == "vstc.predictions":
+                write_dataset(output, frame_input.dataset.record)
+            with console.track(kind.removeprefix("vstc."), total, unit="frames") as advance:
+                summary = work(opened, workspace, advance)
+            workspace.finish(metrics=summary, volatile=["timing.json"])
+        assert workspace.manifest is not None
+        shown = workspace.manifest["metrics"]
+    console.result(shown, as_json=as_json, render=lambda: _table(shown))
+
+
+def _run_ref(run: Path) -> InputRef:
+    from vstc.artifacts.fingerprint import file_sha256
+    from vstc.artifacts.manifest import InputRef, input_ref
+
+    if run.is_file():
+        return InputRef("checkpoint", str(run), "raw", file_sha256(run)[:16])
+    return input_ref("checkpoint", run, kind="vstc.checkpoint")
+
+
+def _open(
+    run: Path,
+    frames: FrameInput,
+    settings: PredictSettings | PseudoLabelSettings,
+    *,
+    device: str,
+    workers: int | None,
+) -> Opened:
+    from vstc.inference.checkpoint import load_network
+    from vstc.inference.network import FrameNetwork, pick_device
+
+    place = pick_device(device)
+    trained = load_network(run, which=settings.checkpoint)
+    network = FrameNetwork(trained.model, device=place, input_scale=trained.input_scale)
+    clips = frames.dataset.select(settings.split, limit=settings.limit)
+    return Opened(network, trained.table, frames, clips, workers or os.cpu_count() or 1)
+
+
+def _table(values: dict[str, Any]) -> Any:
+    from rich.console import Group
+    from rich.table import Table
+
+    flat = Table("what", "value")
+    for key, value in values.items():
+        if not isinstance(value, dict):
+            flat.add_row(key, str(value))
+    if not values.get("classes"):
+        return flat
+    rows = values["classes"]
+    columns = list(next(iter(rows.values())))
+    by_class = Table("class", *columns)
+    for name, row in rows.items():
+        by_class.add_row(name, *(str(row[column]) for column in columns))
+    return Group(flat, by_class)
