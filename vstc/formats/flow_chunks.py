@@ -7,6 +7,7 @@ inside h5py, one lock is held while a chunk is compressed.
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 SCALE = 64
 LARGEST = 32767 / SCALE
 CHUNK_HEIGHT, CHUNK_WIDTH = 128, 256
+_LARGEST_FIXED = 32767
 _RAW_DEFLATE = -15
+_LITTLE_MEMORY = 6
 _ZLIB_HEADER = b"\x78\x01"
-_PROBE_ROWS = 16
-_WORTH_COMPRESSING = 0.25
+_RUN_SHARE = 0.75
 
 
 class Compression(StrEnum):
@@ -87,24 +89,20 @@ def encode_field(
     if flow.ndim != 3 or flow.shape[2] != 2:
         raise ValueError(f"flow must be (H, W, 2), not {flow.shape}")
     size = (flow.shape[0], flow.shape[1])
-    fixed, saturated = _to_fixed_point(flow)
-    planes = [np.asarray(plane, np.uint8) for plane in cv2.split(fixed.view(np.uint8))]
-    low_then_high = _pad([planes[0], planes[2], planes[1], planes[3]], size)
+    if visible is not None and visible.shape != size:
+        raise ValueError(f"visibility is {visible.shape}, the flow {size}")
+    flow = np.asarray(flow, np.float32)
     height, width = chunk_size(size)
-    chunks = tuple(
-        _deflate(low_then_high[:, y : y + height, x : x + width], compression)
-        for y, x in chunk_corners(size)
-    )
-    visible_chunks = None
-    if visible is not None:
-        if visible.shape != size:
-            raise ValueError(f"visibility is {visible.shape}, the flow {size}")
-        padded = _pad([(visible != 0).astype(np.uint8)], size)
-        visible_chunks = tuple(
-            zlib.compress(np.ascontiguousarray(padded[0, y : y + height, x : x + width]).data, 1)
-            for y, x in chunk_corners(size)
-        )
-    return EncodedField(size, chunks, visible_chunks, saturated)
+    # Chunk by chunk in two small buffers: whole planes would leave the cache at every step.
+    fixed, shuffled = np.zeros((height, width, 2), "<i2"), np.zeros((4, height, width), np.uint8)
+    chunks, saturated = [], 0
+    for y, x in chunk_corners(size):
+        part = flow[y : y + height, x : x + width]
+        saturated += _to_fixed_point(part, out=fixed[: part.shape[0], : part.shape[1]])
+        planes = [shuffled[0], shuffled[2], shuffled[1], shuffled[3]]
+        cv2.split(fixed.view(np.uint8), planes)
+        chunks.append(_deflate(shuffled, compression))
+    return EncodedField(size, tuple(chunks), _encode_visible(visible), saturated)
 
 
 def decode_flow_chunk(data: bytes, size: tuple[int, int]) -> NDArray[np.int16]:
@@ -130,51 +128,60 @@ def decode_visible_chunk(data: bytes, size: tuple[int, int]) -> NDArray[np.uint8
     return _inflate(data, size[0] * size[1]).reshape(size)
 
 
-def _to_fixed_point(flow: NDArray[np.float32]) -> tuple[NDArray[np.int16], int]:
-    flow = np.ascontiguousarray(flow, np.float32)
-    if not cv2.checkRange(flow)[0]:
-        raise ValueError("flow holds values that are not finite")
-    saturated = 0
-    if cv2.norm(flow, cv2.NORM_INF) > LARGEST:
-        saturated = int(np.count_nonzero(np.abs(flow) > LARGEST))
-        flow = np.clip(flow, -LARGEST, LARGEST)
-    # One pass in OpenCV instead of numpy's multiply, round and convert: a quarter of the time.
-    scaled = cv2.addWeighted(flow, SCALE, flow, 0, 0, dtype=cv2.CV_16S)
-    return np.asarray(scaled, "<i2"), saturated
-
-
-def _pad(planes: list[NDArray[np.uint8]], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _encode_visible(
+    visible: NDArray[np.bool_] | NDArray[np.uint8] | None,
+) -> tuple[bytes, ...] | None:
+    if visible is None:
+        return None
+    size = (visible.shape[0], visible.shape[1])
     height, width = chunk_size(size)
-    rows, columns = -(-size[0] // height) * height, -(-size[1] // width) * width
-    padded = np.zeros((len(planes), rows, columns), np.uint8)
-    for slot, plane in zip(padded, planes, strict=True):
-        slot[: size[0], : size[1]] = plane
-    return padded
+    chunk, packed = np.zeros((height, width), np.uint8), []
+    for y, x in chunk_corners(size):
+        part = visible[y : y + height, x : x + width] != 0
+        chunk[: part.shape[0], : part.shape[1]] = part
+        packed.append(zlib.compress(chunk.data, 1))
+    return tuple(packed)
 
 
-def _deflate(low_then_high: NDArray[np.uint8], compression: Compression) -> bytes:
-    shuffled = np.ascontiguousarray(low_then_high)
-    if compression is Compression.SMALL or _shrinks_well(shuffled[:2]):
+def _to_fixed_point(flow: NDArray[np.float32], *, out: NDArray[np.int16]) -> int:
+    """Round to 1/64 px into ``out``; return how many values were clipped."""
+    # One pass in OpenCV instead of numpy's multiply, round and convert. It saturates, and makes
+    # -32768 of what is not a number; both are rare and found below.
+    out[...] = cv2.addWeighted(flow, SCALE, flow, 0, 0, dtype=cv2.CV_16S)
+    if out.min() > -_LARGEST_FIXED and out.max() < _LARGEST_FIXED:
+        return 0
+    if not np.isfinite(flow).all():
+        raise ValueError("flow holds values that are not finite")
+    np.maximum(out, -_LARGEST_FIXED, out=out)
+    return int(np.count_nonzero(np.abs(flow) > LARGEST))
+
+
+def _deflate(shuffled: NDArray[np.uint8], compression: Compression) -> bytes:
+    if compression is Compression.SMALL or _has_long_runs(shuffled[:2]):
         return zlib.compress(shuffled.data, 1)
     # A deflate stream is a chain of blocks, each packed as its maker liked: the low bytes are
     # stored, the high bytes (long runs of 0 and 255) packed by run lengths alone.
-    low = zlib.compressobj(0, zlib.DEFLATED, _RAW_DEFLATE)
-    high = zlib.compressobj(1, zlib.DEFLATED, _RAW_DEFLATE, 9, zlib.Z_RLE)
+    high = zlib.compressobj(1, zlib.DEFLATED, _RAW_DEFLATE, _LITTLE_MEMORY, zlib.Z_RLE)
     return b"".join(
         (
             _ZLIB_HEADER,
-            low.compress(shuffled[:2].data),
-            low.flush(zlib.Z_FULL_FLUSH),
+            *_stored(shuffled[0]),
+            *_stored(shuffled[1]),
             high.compress(shuffled[2:].data),
-            high.flush(zlib.Z_FINISH),
+            high.flush(),
             zlib.adler32(shuffled.data).to_bytes(4, "big"),
         )
     )
 
 
-def _shrinks_well(low: NDArray[np.uint8]) -> bool:
-    sample = np.ascontiguousarray(low[:, ::_PROBE_ROWS])
-    return len(zlib.compress(sample.data, 1)) < _WORTH_COMPRESSING * sample.size
+def _stored(plane: NDArray[np.uint8]) -> tuple[bytes, memoryview]:
+    """Return a deflate block that holds bytes as they are; a chunk's plane is below its limit."""
+    return struct.pack("<BHH", 0, plane.size, plane.size ^ 0xFFFF), plane.data.cast("B")
+
+
+def _has_long_runs(low: NDArray[np.uint8]) -> bool:
+    equal = np.count_nonzero(low[:, :, 1:] == low[:, :, :-1])
+    return bool(equal > _RUN_SHARE * low.size)
 
 
 def _inflate(data: bytes, size_bytes: int) -> NDArray[np.uint8]:
