@@ -54,7 +54,7 @@ def command(
     )
     with console.track("bench", settings.steps + WARM_UP_STEPS, unit="steps") as advance:
         measured = bench_train(
-            TrainInputs(dataset=dataset, flow=flow),
+            TrainInputs(dataset=dataset, flow=tuple(flow or ())),
             settings,
             device=device,
             workers=workers or training.num_cores(),

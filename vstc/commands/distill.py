@@ -103,5 +103,5 @@ def command(
         is_dry_run=dry_run,
         as_json=as_json,
     )
-    inputs = TrainInputs(dataset=dataset, pseudo=pseudo, teacher=teacher, flow=flow)
+    inputs = TrainInputs(dataset=dataset, pseudo=pseudo, teacher=teacher, flow=tuple(flow or ()))
     training.train_into(run, inputs, settings)

@@ -52,7 +52,7 @@ def command(
     from vstc.training.train import TrainInputs
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
-    base: dict[str, Any] = {"terms": ("ce", "tl") if flow is not None else ("ce",)}
+    base: dict[str, Any] = {"terms": ("ce", "tl") if flow else ("ce",)}
     settings = configuration.resolve(
         TrainSettings,
         config_file=config,
@@ -84,4 +84,4 @@ def command(
         is_dry_run=dry_run,
         as_json=as_json,
     )
-    training.train_into(run, TrainInputs(dataset=dataset, flow=flow), settings)
+    training.train_into(run, TrainInputs(dataset=dataset, flow=tuple(flow or ())), settings)

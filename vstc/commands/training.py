@@ -21,7 +21,8 @@ _LOSS = "Loss"
 
 DatasetArgument = Annotated[Path, typer.Argument(help="Data set: its folder or dataset.json.")]
 Flow = Annotated[
-    Path | None, typer.Option("--flow", help="Stored flow, for the temporal loss and for TC.")
+    list[Path] | None,
+    typer.Option("--flow", help="Stored flow, for the temporal loss and TC; may be repeated."),
 ]
 Model = Annotated[str | None, typer.Option("--model", help="Network, pspnet18 by default.")]
 Init = Annotated[
@@ -174,9 +175,9 @@ def _input_refs(inputs: TrainInputs, settings: TrainSettings) -> list[InputRef]:
     refs = [dataset_ref("dataset", inputs.dataset)]
     if inputs.pseudo is not None:
         refs.append(dataset_ref("pseudo", inputs.pseudo))
-    for role, path in (("teacher", inputs.teacher), ("flow", inputs.flow)):
-        if path is not None:
-            refs.append(_file_or_artifact(role, path, input_ref))
+    if inputs.teacher is not None:
+        refs.append(_file_or_artifact("teacher", inputs.teacher, input_ref))
+    refs += [input_ref("flow", folder) for folder in inputs.flow]
     if settings.init:
         path = Path(settings.init)
         if not path.is_file():

@@ -21,8 +21,9 @@ from vstc.data.augment import (
 from vstc.data.labels import VOID, read_true_labels
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
+from vstc.formats.flow_hdf5 import FlowDirection
 from vstc.formats.frames import FrameReader
+from vstc.training.flows import FlowShelf
 from vstc.training.settings import TrainSettings
 from vstc.training.sources import Anchor, DrawOrder, Slot, Source, draw_neighbours
 
@@ -81,7 +82,7 @@ class SampleMaker:
         slots: list[Slot],
         settings: TrainSettings,
         *,
-        flow: FlowArchive | None,
+        flow: FlowShelf | None,
     ) -> None:
         self._settings = settings
         self._slots = slots
@@ -177,14 +178,14 @@ class SampleMaker:
 
 
 def read_warped_flow(
-    archive: FlowArchive, clip: Clip, target: int, source: int, crop: CropMap
+    shelf: FlowShelf, clip: Clip, target: int, source: int, crop: CropMap
 ) -> WarpedFlow:
     """Read the flow on the grid of frame ``target`` to frame ``source``, and crop it.
 
     Raises:
         InputError: The archive lacks the clip, the gap or the direction, or has another size.
     """
-    reader = archive.reader(clip.id)
+    reader = shelf.reader(clip.id)
     size = reader.info.size
     if size != crop.source_size:
         raise InputError(

@@ -15,13 +15,14 @@ from vstc.artifacts.workspace import Workspace
 from vstc.errors import ConfigError, InputError
 from vstc.evaluation.flow_sources import FlowSource, StoredFlow
 from vstc.formats.dataset import Clip, Dataset, load_dataset
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
+from vstc.formats.flow_hdf5 import FlowDirection
 from vstc.inference.checkpoint import ClassTable, load_network
 from vstc.inference.network import FrameNetwork, pick_device, place
 from vstc.models.catalog import create_model
 from vstc.models.segmentation_model import SegmentationModel
 from vstc.models.weights import WeightReport, load_weights
 from vstc.training.batches import BatchStream
+from vstc.training.flows import FlowShelf
 from vstc.training.loop import TrainingRun, Validate
 from vstc.training.samples import SampleMaker
 from vstc.training.settings import TrainSettings
@@ -38,13 +39,13 @@ class TrainInputs:
         dataset: Frames and labels.
         pseudo: Frames with pseudo labels; None without.
         teacher: A run or checkpoint; needed by the distillation terms.
-        flow: Stored flow; needed by the temporal loss, and for TC in the validation.
+        flow: Folders of stored flow; needed by the temporal loss, and for TC in the validation.
     """
 
     dataset: Path
     pseudo: Path | None = None
     teacher: Path | None = None
-    flow: Path | None = None
+    flow: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class TrainPlan:
     dataset: Dataset
     sources: list[Source]
     teacher: SegmentationModel | None
-    flow: FlowArchive | None
+    flow: FlowShelf | None
     val_clips: list[Clip]
     model: SegmentationModel
     weights: WeightReport | None
@@ -108,7 +109,7 @@ def plan_training(
     seed_everything(settings.seed, deterministic=settings.deterministic)
     dataset = load_dataset(inputs.dataset)
     sources = _open_sources(inputs, settings, dataset, limit)
-    flow = FlowArchive(inputs.flow) if inputs.flow is not None else None
+    flow = FlowShelf(inputs.flow) if inputs.flow else None
     _require_flow(settings, sources, flow)
     model = create_model(settings.model, num_classes=dataset.num_classes, seed=settings.seed)
     weights = load_weights(model, Path(settings.init)) if settings.init else None
@@ -226,22 +227,7 @@ def _require_flow(settings: TrainSettings, sources: list[Source], flow: FlowArch
     for source in sources:
         for clip_id in dict.fromkeys(anchor.clip.id for anchor in source.temporal):
             num_gaps = min(settings.gap, len(source.dataset.clip(clip_id).frames) - 1)
-            _require_pairs(flow, clip_id, directions, range(1, num_gaps + 1))
-
-
-def _require_pairs(
-    flow: FlowArchive, clip_id: str, directions: list[FlowDirection], gaps: range
-) -> None:
-    info = flow.reader(clip_id).info
-    lacking = [d for d in directions if d not in info.directions]
-    missing_gaps = [str(gap) for gap in gaps if gap not in info.gaps]
-    if lacking or missing_gaps:
-        what = [*lacking, *(f"gap {gap}" for gap in missing_gaps)]
-        raise InputError(
-            f"flow of clip {clip_id} in {flow.folder} lacks {', '.join(what)}",
-            hint=f"vstc flow precompute ... --gaps {','.join(map(str, gaps))}, "
-            "or train with a smaller --set gap=N",
-        )
+            flow.require(clip_id, directions=directions, gaps=range(1, num_gaps + 1))
 
 
 def _val_clips(dataset: Dataset, settings: TrainSettings) -> list[Clip]:
@@ -255,10 +241,10 @@ def _make_validate(plan: TrainPlan) -> Validate | None:
     if not plan.val_clips:
         return None
     flow: FlowSource | None = None
-    archive = plan.flow
-    moving = [clip for clip in plan.val_clips if clip.is_consecutive]
-    if archive is not None and moving and all(archive.has(clip.id) for clip in moving):
-        flow = StoredFlow(archive.folder)
+    moving = [clip.id for clip in plan.val_clips if clip.is_consecutive]
+    folder = plan.flow.shared_folder(moving) if plan.flow is not None else None
+    if folder is not None:
+        flow = StoredFlow(folder)
 
     def measure(network: FrameNetwork) -> Scores:
         return validate(network, plan.dataset, plan.val_clips, flow=flow)
