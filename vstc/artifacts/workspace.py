@@ -247,13 +247,9 @@ def _refuse_other_settings(
     differing = _differing_keys(old.get("config", {}), config)
     if old.get("kind") != kind:
         differing.append("kind")
-    old_ids = {ref["role"]: ref["id"] for ref in old.get("inputs", [])}
-    new_ids = {ref.role: ref.id for ref in inputs}
-    differing += [
-        f"input {role}"
-        for role in sorted(old_ids.keys() | new_ids.keys())
-        if old_ids.get(role) != new_ids.get(role)
-    ]
+    old_ids = {(ref["role"], ref["id"]) for ref in old.get("inputs", [])}
+    new_ids = {(ref.role, ref.id) for ref in inputs}
+    differing += [f"input {role}" for role in sorted({role for role, _ in old_ids ^ new_ids})]
     if differing:
         raise OutputError(
             f"{output} was begun with other settings: {', '.join(differing)}",

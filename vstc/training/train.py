@@ -208,7 +208,7 @@ def _open_teacher(
     return network.model
 
 
-def _require_flow(settings: TrainSettings, sources: list[Source], flow: FlowArchive | None) -> None:
+def _require_flow(settings: TrainSettings, sources: list[Source], flow: FlowShelf | None) -> None:
     """Check that every pair the temporal loss may draw has stored flow."""
     if "tl" not in settings.terms:
         return
