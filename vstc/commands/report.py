@@ -51,12 +51,10 @@ def command(
 
 
 def _lines(told: dict[str, Any]) -> str:
-    from rich.markup import escape
-
     verb = "would write" if told["dry_run"] else "wrote"
     lines = [
         f"{verb} {told['report']}, {told['bytes'] / 1e6:.1f} MB: {', '.join(told['sections'])}"
     ]
     if told["headline"]:
         lines.insert(0, told["headline"])
-    return escape("\n".join(lines))
+    return "\n".join(lines)
