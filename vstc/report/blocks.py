@@ -80,6 +80,7 @@ class Charts:
     title: str = ""
     caption: str = ""
     legend: Legend | None = None
+    is_large: bool = False
     template: ClassVar[str] = "charts"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from vstc.errors import SetupError
 
 WIDTH, HEIGHT = 480, 270
-MAX_POINTS = 240
+MAX_POINTS = 120
 _INK, _GRID = "#3d4752", "#dfe4ea"
 _FONT_SIZE = 14
 _POINTS_PER_INCH = 72

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, load_dataset
 from vstc.formats.frames import FrameReader
@@ -16,8 +14,7 @@ from vstc.report.numbers import amount, percent
 from vstc.report.pictures import overlay, picture
 from vstc.report.sources import Source
 
-_SAMPLES = 3
-_COUNTED_LABELS = 60
+_SAMPLES = 2
 
 
 def class_legend(dataset: Dataset) -> Legend:
@@ -50,7 +47,7 @@ def _describe(dataset: Dataset, source: Source) -> list[Block]:
         class_legend(dataset),
     ]
     if is_pseudo:
-        blocks += _pseudo_tables(dataset)
+        blocks += _pseudo_tables(dataset, source)
     return blocks + _sample_blocks(dataset, is_pseudo=is_pseudo)
 
 
@@ -63,88 +60,65 @@ def _split_row(dataset: Dataset, split: str) -> tuple[Cell, ...]:
     return (Cell(split), *counts, Cell(share))
 
 
-def _pseudo_tables(dataset: Dataset) -> list[Block]:
-    scores = [value for clip in dataset.clips for value in clip.pseudo.values()]
+def _pseudo_tables(dataset: Dataset, source: Source) -> list[Block]:
+    """Show how sure the labels are and, as the manifest tells, how much of each class is kept."""
     blocks: list[Block] = []
+    scores = [value for clip in dataset.clips for value in clip.pseudo.values()]
     if scores:
         confidence, kept = (sum(column) / len(column) for column in zip(*scores, strict=True))
         row = (Cell(amount(len(scores))), Cell(f"{confidence:.3f}"), Cell(f"{percent(kept)} %"))
-        blocks.append(
-            Table(columns=("Pseudo labels", "Mean confidence", "Pixels kept"), rows=(row,))
-        )
-    return [*blocks, *_class_shares(dataset)]
-
-
-def _class_shares(dataset: Dataset) -> list[Block]:
-    """Count the classes of some pseudo labels, evenly chosen."""
-    places = [(clip, index) for clip in dataset.clips for index in clip.labelled_indices]
-    step = max(1, len(places) // _COUNTED_LABELS)
-    counts = np.zeros(256, np.int64)
-    chosen = places[::step][:_COUNTED_LABELS]
-    for clip, index in chosen:
-        path = dataset.label_path(clip, index)
-        if path is not None:
-            labels = read_labels(path, dataset.record.classes)
-            counts += np.bincount(labels.ravel(), minlength=256)
-    total = int(counts.sum())
-    if total == 0:
-        return []
+        columns = ("Pseudo labels", "Mean confidence", "Pixels kept")
+        blocks.append(Table(columns=columns, rows=(row,)))
+    by_class = source.metrics.get("classes") or {}
     rows = [
-        (Cell(entry.name, color=css_color(entry.color)), _share(counts, entry.id, total))
-        for entry in dataset.classes
-    ]
-    used = sum(int(counts[entry.id]) for entry in dataset.classes)
-    rows.append((Cell("left out"), Cell(f"{percent((total - used) / total)} %")))
-    return [
-        Table(
-            columns=("Class", "Pixels kept"),
-            rows=tuple(rows),
-            title="Share of all pixels",
-            caption=f"Counted on {len(chosen)} of {len(places)} pseudo labels.",
+        (
+            Cell(entry.name, color=css_color(entry.color)),
+            Cell(amount(by_class[entry.name].get("threshold"))),
+            Cell(percent(by_class[entry.name].get("predicted_share"))),
+            Cell(percent(by_class[entry.name].get("kept_share"))),
         )
+        for entry in dataset.classes
+        if entry.name in by_class
     ]
-
-
-def _share(counts: np.ndarray[tuple[int], np.dtype[np.int64]], class_id: int, total: int) -> Cell:
-    return Cell(f"{percent(int(counts[class_id]) / total)} %")
+    if rows:
+        heads = ("Class", "Least confidence", "Predicted, %", "Kept of it, %")
+        blocks.append(Table(columns=heads, rows=tuple(rows)))
+    return blocks
 
 
 def _sample_blocks(dataset: Dataset, *, is_pseudo: bool) -> list[Block]:
     reader = FrameReader(dataset)
-    rows: list[tuple[str, tuple[Picture, ...]]] = []
+    pictures: list[Picture] = []
     try:
         for clip, index in _samples(dataset):
-            caption = f"{clip.id} / {clip.frame_names[index]}"
-            rows.append((caption, _sample(dataset, reader, clip, index, is_pseudo=is_pseudo)))
+            pictures += _sample(dataset, reader, clip, index, is_pseudo=is_pseudo)
     except InputError as error:
         return [Note(f"No sample of {dataset.name}: {error.message}")]
-    if not rows:
-        return []
-    return [Gallery(rows=tuple(rows), title=f"Samples of {dataset.name}")]
+    return [Gallery(rows=(("", tuple(pictures)),))] if pictures else []
 
 
 def _samples(dataset: Dataset) -> list[tuple[Clip, int]]:
-    """Choose frames of the first clips: the first labelled one, else the middle one."""
-    places = []
+    """Choose a middle frame of the first clips, a labelled one if there is any."""
     labelled = [clip for clip in dataset.clips if clip.labels]
+    places = []
     for clip in (labelled or dataset.clips)[:_SAMPLES]:
-        indices = clip.labelled_indices
-        if clip.frames:
-            places.append((clip, indices[len(indices) // 2] if indices else len(clip.frames) // 2))
+        indices = clip.labelled_indices or list(range(len(clip.frames)))
+        if indices:
+            places.append((clip, indices[len(indices) // 2]))
     return places
 
 
 def _sample(
     dataset: Dataset, reader: FrameReader, clip: Clip, index: int, *, is_pseudo: bool
-) -> tuple[Picture, ...]:
+) -> list[Picture]:
     image = reader.read(clip, index)
-    pictures = [picture(image, caption="frame")]
+    name = clip.frame_names[index]
+    pictures = [picture(image, caption=f"{clip.id} / {name}")]
     path = dataset.label_path(clip, index)
     if path is not None:
         labels = read_labels(path, dataset.record.classes)
         caption = "pseudo label" if is_pseudo else "true label"
-        scores = clip.pseudo.get(clip.frame_names[index])
-        note = f"{percent(scores[1])} % kept" if scores else ""
+        note = f"{percent(clip.pseudo[name][1])} % kept" if name in clip.pseudo else ""
         shown = overlay(image, labels, dataset.palette())
         pictures.append(picture(shown, caption=caption, note=note))
-    return tuple(pictures)
+    return pictures

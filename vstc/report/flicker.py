@@ -177,9 +177,18 @@ def find_unrest(
         by_row = counts if by_row is None else by_row + counts
     sums = [first + second for first, second in zip(shares, shares[1:], strict=False)]
     start = looked_at[int(np.argmax(sums))]
-    row = 0.5 if by_row is None else (int(np.argmax(by_row)) + 0.5) / len(by_row)
-    return Unrest(start=start, row=row, frames=looked_at)
+    return Unrest(start=start, row=_busiest_row(by_row), frames=looked_at)
+
+
+def _busiest_row(counts: NDArray[np.int64] | None) -> float:
+    """Return the row with the most changes, but not near the rim, where flow leaves the frame."""
+    if counts is None:
+        return 0.5
+    margin = len(counts) // 8
+    inner = counts[margin : len(counts) - margin]
+    return (margin + int(np.argmax(inner)) + 0.5) / len(counts)
 
 
 def _fits(archive: FlowArchive, clip: Clip) -> bool:
-    return archive.reader(clip.id).info.frames == tuple(clip.frame_names)
+    info = archive.reader(clip.id).info
+    return 1 in info.gaps and info.frames == tuple(clip.frame_names)

@@ -8,18 +8,12 @@ from pathlib import Path
 
 from vstc.report.ancestry import ancestry_section
 from vstc.report.blocks import Section
+from vstc.report.contests import Contest, read_contests
 from vstc.report.datasets import datasets_section
+from vstc.report.details import details_sections
 from vstc.report.flows import flows_section
 from vstc.report.others import others_section
-from vstc.report.results import (
-    classes_section,
-    clips_section,
-    consistency_section,
-    headline,
-    read_runs,
-    results_section,
-)
-from vstc.report.scores import RunScores
+from vstc.report.results import headline, results_section
 from vstc.report.sidebyside import side_by_side_section
 from vstc.report.sources import CHECKPOINT, DATASET, FLOW, METRICS, PREDICTIONS, Source
 from vstc.report.training import training_section
@@ -67,32 +61,31 @@ def build_page(sources: Sequence[Source], *, title: str) -> Page:
         lstrip_blocks=True,
     )
     by_kind = _by_kind(sources)
-    runs = read_runs(by_kind.get(METRICS, []))
-    sections = _sections(sources, by_kind, runs)
+    contests = read_contests(by_kind.get(METRICS, []))
+    sections = _sections(sources, by_kind, contests)
     html = environment.get_template("report.html.j2").render(
         title=title,
-        headline=headline(runs),
+        headline=headline(contests),
         sections=sections,
         style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         markup=Markup,
     )
     titles = tuple(section.title for section in sections)
-    return Page(html=html, headline=headline(runs), sections=titles)
+    return Page(html=html, headline=headline(contests), sections=titles)
 
 
 def _sections(
     sources: Sequence[Source],
     by_kind: Mapping[str, Sequence[Source]],
-    runs: Sequence[RunScores],
+    contests: Sequence[Contest],
 ) -> list[Section]:
     """Results and pictures come first, then curves, details, and the ancestry last."""
-    sections: list[Section | None] = []
-    if runs:
-        sections.append(results_section(runs))
+    sections: list[Section] = []
+    if contests:
+        sections.append(results_section(contests))
     if PREDICTIONS in by_kind:
         sections.append(side_by_side_section(by_kind[PREDICTIONS], sources))
-    if runs:
-        sections += [consistency_section(runs), classes_section(runs), clips_section(runs)]
+    sections += details_sections(contests)
     if CHECKPOINT in by_kind:
         sections.append(training_section(by_kind[CHECKPOINT]))
     if DATASET in by_kind:
@@ -103,7 +96,7 @@ def _sections(
     if untold:
         sections.append(others_section(untold))
     sections.append(ancestry_section(sources))
-    return [section for section in sections if section is not None]
+    return sections
 
 
 def _by_kind(sources: Sequence[Source]) -> dict[str, list[Source]]:

@@ -63,14 +63,12 @@ def fit_labels(labels: Array8, size: tuple[int, ...]) -> Array8:
 
 
 def mark(image: Array8, is_changed: NDArray[np.bool_]) -> Array8:
-    """Show some pixels of a frame in a loud colour and the rest pale and grey.
+    """Show some pixels of a picture in a loud colour and the rest pale.
 
     Args:
         image: (H, W, 3) RGB.
         is_changed: (H, W).
     """
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    pale = (gray // 2 + 110).astype(np.uint8)
-    marked = np.repeat(pale[..., None], 3, axis=2)
+    marked = (image * np.float32(0.3) + np.float32(0.7 * 255)).astype(np.uint8)
     marked[is_changed] = _CHANGED
     return marked

@@ -72,12 +72,11 @@ class RunScores:
     protocol: Mapping[str, Any]
 
 
-def read_scores(source: Source, *, name: str) -> RunScores:
+def read_scores(source: Source) -> RunScores:
     """Read ``metrics.json`` and, where it is there, ``per_pair.csv``.
 
     Args:
         source: A metrics artifact.
-        name: What the report calls it.
 
     Raises:
         InputError: A file is missing or not what it should be.
@@ -87,7 +86,7 @@ def read_scores(source: Source, *, name: str) -> RunScores:
     if not isinstance(record, dict) or not isinstance(record.get("totals"), dict):
         raise InputError(f"{path} holds no totals", hint="run vstc evaluate again")
     return RunScores(
-        name=name,
+        name=source.name,
         color=source.color,
         dataset=str(record.get("dataset", "")),
         totals={key: _number(value) for key, value in record["totals"].items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +14,27 @@ from vstc.errors import InputError
 from vstc.formats.dataset import INDEX, Clip, Dataset, load_dataset
 from vstc.formats.flow_hdf5 import FlowArchive
 from vstc.formats.frames import FrameReader
-from vstc.report.blocks import Block, Gallery, Note, Picture, Section
+from vstc.report.blocks import Block, Cell, Gallery, Note, Picture, Section, Table
 from vstc.report.datasets import class_legend
 from vstc.report.flicker import ChangeFinder, LabelFolder, TrueLabels, Unrest, find_unrest
-from vstc.report.numbers import percent
+from vstc.report.numbers import amount, percent
 from vstc.report.pictures import fit_labels, mark, overlay, picture
 from vstc.report.sources import DATASET, FLOW, METRICS, Source
 
-_CLIPS = 3
-_FRAMES_PER_CLIP = 2
+_FRAME_ROWS = 4
 _FLICKER_CLIPS = 2
 _MIN_SLICE_FRAMES = 8
 
 Row = tuple[str, tuple[Picture, ...]]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Labels from one source: a run, or the truth."""
+
+    name: str
+    color: str
+    labels: LabelFolder
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ def side_by_side_section(predictions: Sequence[Source], sources: Sequence[Source
             dataset = _open_dataset(group[0], sources)
             runs = tuple((source, LabelFolder(dataset, source.path)) for source in group)
             blocks += _scene_blocks(Scene(dataset, runs, ChangeFinder(dataset, archives)))
+            blocks += _speed_table(group)
         except InputError as error:
             names = ", ".join(source.name for source in group)
             blocks.append(Note(f"No pictures of {names}: {error.message}"))
@@ -112,10 +121,12 @@ def _scene_blocks(scene: Scene) -> list[Block]:
     if not clips:
         return [Note("The runs have no frame in common.")]
     blocks: list[Block] = [class_legend(scene.dataset)]
+    shown = _spread(clips, _FRAME_ROWS)
+    per_clip = _FRAME_ROWS // len(shown)
     rows = [
         _frame_row(scene, clip, index)
-        for clip in _spread(clips, _CLIPS)
-        for index in _telling_frames(clip, frames[clip.id])
+        for clip in shown
+        for index in _telling_frames(clip, frames[clip.id], count=per_clip)
     ]
     blocks.append(Gallery(rows=tuple(rows)))
     steady = [clip for clip in clips if clip.is_consecutive and len(frames[clip.id]) >= 3]
@@ -129,17 +140,38 @@ def _scene_blocks(scene: Scene) -> list[Block]:
     return blocks
 
 
+def _speed_table(predictions: Sequence[Source]) -> list[Block]:
+    """Show how fast the runs predicted, where their manifests tell."""
+    columns = {
+        "frames": "Frames",
+        "frames_per_second": "Frames/s",
+        "network_p50_ms": "Network, median ms",
+        "network_p95_ms": "Network, 95 % ms",
+    }
+    told = [key for key in columns if any(source.metrics.get(key) for source in predictions)]
+    if not told:
+        return []
+    rows = tuple(
+        (
+            Cell(source.name, color=source.color),
+            *(Cell(amount(source.metrics.get(key))) for key in told),
+        )
+        for source in predictions
+    )
+    return [Table(columns=("Run", *(columns[key] for key in told)), rows=rows, title="Speed")]
+
+
 def _spread(clips: Sequence[Clip], count: int) -> list[Clip]:
     """Choose clips evenly over the list, beginning with the first."""
     count = min(count, len(clips))
     return [clips[number * len(clips) // count] for number in range(count)]
 
 
-def _telling_frames(clip: Clip, frames: Sequence[int]) -> list[int]:
+def _telling_frames(clip: Clip, frames: Sequence[int], *, count: int) -> list[int]:
     """Choose frames evenly over the clip, labelled ones if there are any."""
     labelled = set(clip.labelled_indices)
     choice = [index for index in frames if index in labelled] or list(frames)
-    count = min(_FRAMES_PER_CLIP, len(choice))
+    count = min(count, len(choice))
     places = [(2 * number + 1) * len(choice) // (2 * count) for number in range(count)]
     return [choice[place] for place in places]
 
@@ -172,38 +204,35 @@ def _share_right(dataset: Dataset, ids: NDArray[np.uint8], true_labels: NDArray[
 
 
 def _flicker_gallery(scene: Scene, clip: Clip, unrest: Unrest) -> Gallery:
-    """Show three frames per run, the changed pixels of the last two steps marked."""
+    """Show a frame, then the pixels that change in the two steps after it."""
     reader = FrameReader(scene.dataset)
     palette = scene.dataset.palette()
-    truth = TrueLabels(scene.dataset)
     start = unrest.start
-    voices: list[tuple[str, str, LabelFolder]] = [
-        (source.name, source.color, labels) for source, labels in scene.runs
-    ]
-    if all(truth.has(clip, start + step) for step in range(3)):
-        voices.insert(0, ("true label", "", truth))
-    rows: list[Row] = []
-    for name, color, labels in voices:
-        first = overlay(reader.read(clip, start), labels.read(clip, start), palette)
-        caption = f"frame {clip.frame_names[start]}"
-        pictures = [picture(first, caption=caption, color=color)]
-        for index in (start, start + 1):
-            change = scene.finder.between(labels, clip, index)
-            seen = overlay(
-                reader.read(clip, change.frame), labels.read(clip, change.frame), palette
-            )
+    voices = _voices(scene, clip, range(start, start + 3))
+    image = reader.read(clip, start)
+    pictures = [picture(image, caption="frame")]
+    for voice in voices:
+        seen = overlay(image, voice.labels.read(clip, start), palette)
+        pictures.append(picture(seen, caption=voice.name, color=voice.color))
+    rows: list[Row] = [(f"{clip.id} / {clip.frame_names[start]}", tuple(pictures))]
+    for index in (start, start + 1):
+        before, after = clip.frame_names[index], clip.frame_names[index + 1]
+        pictures = [picture(reader.read(clip, index + 1), caption="frame", note=after)]
+        for voice in voices:
+            change = scene.finder.between(voice.labels, clip, index)
+            image = reader.read(clip, change.frame)
+            seen = overlay(image, voice.labels.read(clip, change.frame), palette)
             is_changed = fit_labels(change.is_changed.astype(np.uint8), seen.shape[:2]) > 0
-            before, after = clip.frame_names[index], clip.frame_names[index + 1]
             note = f"{percent(change.share)} % changed"
             marked = mark(seen, is_changed)
-            pictures.append(picture(marked, caption=f"{before} → {after}", color=color, note=note))
-        rows.append((name, tuple(pictures)))
+            pictures.append(picture(marked, caption=voice.name, color=voice.color, note=note))
+        rows.append((f"What changes from {before} to {after}", tuple(pictures)))
     caption = (
         f"Three frames of {clip.id}, at the moment where {scene.runs[0][0].name} changes most. "
         "Pink pixels change their label although the motion is taken out "
         f"(flow: {scene.finder.flow_name(clip)})."
     )
-    return Gallery(rows=tuple(rows), title="Flicker", caption=caption, narrow_columns=3)
+    return Gallery(rows=tuple(rows), title=f"Flicker in {clip.id}", caption=caption)
 
 
 def _slice_gallery(scene: Scene, clip: Clip, unrest: Unrest) -> Gallery:
@@ -212,21 +241,27 @@ def _slice_gallery(scene: Scene, clip: Clip, unrest: Unrest) -> Gallery:
     reader = FrameReader(scene.dataset)
     lines = [_line(reader.read(clip, index), unrest.row) for index in unrest.frames]
     pictures = [_slice_picture(lines, caption="frames", color="")]
-    truth = TrueLabels(scene.dataset)
-    voices: list[tuple[str, str, LabelFolder]] = [
-        (source.name, source.color, labels) for source, labels in scene.runs
-    ]
-    if all(truth.has(clip, index) for index in unrest.frames):
-        voices.insert(0, ("true label", "", truth))
-    for name, color, labels in voices:
-        lines = [palette[_line(labels.read(clip, index), unrest.row)] for index in unrest.frames]
-        pictures.append(_slice_picture(lines, caption=name, color=color))
+    for voice in _voices(scene, clip, unrest.frames):
+        ids = [_line(voice.labels.read(clip, index), unrest.row) for index in unrest.frames]
+        colors = [palette[line] for line in ids]
+        pictures.append(_slice_picture(colors, caption=voice.name, color=voice.color))
     caption = (
         f"One row of the picture, {round(100 * unrest.row)} % below its top, over "
         f"{len(unrest.frames)} frames of {clip.id}; time runs downwards. "
         "Smooth edges are steady labels, ragged ones flicker."
     )
-    return Gallery(rows=(("", tuple(pictures)),), title="A slice through time", caption=caption)
+    return Gallery(
+        rows=(("", tuple(pictures)),), title=f"A slice through time of {clip.id}", caption=caption
+    )
+
+
+def _voices(scene: Scene, clip: Clip, frames: Iterable[int]) -> list[Voice]:
+    """List whose labels are shown: the true ones where every frame has them, then the runs."""
+    truth = TrueLabels(scene.dataset)
+    voices = [Voice(source.name, source.color, labels) for source, labels in scene.runs]
+    if all(truth.has(clip, index) for index in frames):
+        voices.insert(0, Voice("true label", "", truth))
+    return voices
 
 
 def _line(image: NDArray[np.uint8], row: float) -> NDArray[np.uint8]:

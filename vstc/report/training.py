@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vstc.errors import InputError
 from vstc.report.blocks import Block, Cell, Chart, Charts, Legend, Note, Section, Table
 from vstc.report.charts import Series, line_chart
 from vstc.report.numbers import amount, percent, plain
 from vstc.report.sources import Source
+from vstc.training.log import read_log
 
-HISTORY = "metrics.jsonl"
 _TERM_NAMES = {
     "ce": "cross entropy",
-    "tl": "temporal loss",
-    "pf": "pairwise-frame distillation",
+    "sf": "single-frame distillation",
+    "pf": "pair-wise distillation",
     "mf": "multi-frame distillation",
+    "tl": "temporal loss",
 }
 
 
@@ -32,22 +31,8 @@ class History:
 
 
 def read_history(run: Path) -> History:
-    """Read the ``metrics.jsonl`` of a run; a run without one has an empty history.
-
-    Raises:
-        InputError: A line is not JSON.
-    """
-    path = run / HISTORY
-    if not path.is_file():
-        return History(steps=(), validations=())
-    records: list[dict[str, Any]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            records.append(json.loads(line))
-        except ValueError as error:
-            raise InputError(f"{path}, line {number} is not JSON: {error}") from error
+    """Read the log of a run; a run without one has an empty history."""
+    records = read_log(run)
     return History(
         steps=tuple(record for record in records if record.get("event") == "step"),
         validations=tuple(record for record in records if record.get("event") == "validation"),
@@ -83,7 +68,7 @@ def _facts(histories: Sequence[tuple[Source, History]]) -> Table:
                 Cell(amount(metrics.get("parameters"))),
                 Cell(amount(last)),
                 Cell(percent(metrics.get("best_miou"))),
-                Cell(percent(metrics.get("tc"))),
+                Cell(percent(metrics.get("best_tc", metrics.get("tc")))),
                 Cell(amount(metrics.get("images_per_second"))),
             )
         )
@@ -103,23 +88,20 @@ def _validation_charts(histories: Sequence[tuple[Source, History]]) -> list[Char
 
 
 def _loss_charts(histories: Sequence[tuple[Source, History]]) -> list[Chart]:
-    terms = dict.fromkeys(
-        term for _, history in histories for step in history.steps for term in step.get("terms", {})
-    )
+    """Draw the whole loss, every term of it, and the gradient norm of every term."""
     charts = []
     total = _series(histories, lambda history: history.steps, lambda step: step.get("loss"))
     if total:
         charts.append(_chart("Loss", total, y_label="loss", lowest=0.0))
-    for term in terms:
-
-        def value(step: dict[str, Any], term: str = term) -> float | None:
-            found: float | None = step.get("terms", {}).get(term)
-            return found
-
-        series = _series(histories, lambda history: history.steps, value)
-        if series and len(terms) > 1:
-            title = f"Loss: {_TERM_NAMES.get(term, term)}"
-            charts.append(_chart(title, series, y_label=term, lowest=0.0))
+    for group, title in (("terms", "Loss"), ("gradient_norms", "Gradient norm")):
+        keys = dict.fromkeys(
+            key for _, history in histories for step in history.steps for key in step.get(group, {})
+        )
+        for key in keys if group != "terms" or len(keys) > 1 else ():
+            series = _series(histories, lambda history: history.steps, _entry_of(group, key))
+            if series:
+                name = f"{title}: {_TERM_NAMES.get(key, key)}"
+                charts.append(_chart(name, series, y_label=key, lowest=0.0))
     return charts
 
 
@@ -129,12 +111,7 @@ def _rate_charts(histories: Sequence[tuple[Source, History]]) -> list[Chart]:
         ("images_per_second", "Images per second", "images/s"),
         ("lr", "Learning rate", "rate"),
     ):
-
-        def value(step: dict[str, Any], key: str = key) -> float | None:
-            found: float | None = step.get(key)
-            return found
-
-        series = _series(histories, lambda history: history.steps, value)
+        series = _series(histories, lambda history: history.steps, _value_of(key))
         if series:
             charts.append(_chart(title, series, y_label=unit, lowest=0.0))
     waiting = _series(histories, lambda history: history.steps, _percent_of("data_wait_share"))
@@ -158,6 +135,14 @@ def _series(
             x, y = zip(*points, strict=True)
             series.append(Series(source.name, source.color, y=y, x=x, is_marked=is_marked))
     return series
+
+
+def _value_of(key: str) -> Callable[[dict[str, Any]], float | None]:
+    return lambda record: record.get(key)
+
+
+def _entry_of(group: str, key: str) -> Callable[[dict[str, Any]], float | None]:
+    return lambda record: record.get(group, {}).get(key)
 
 
 def _percent_of(key: str) -> Callable[[dict[str, Any]], float | None]:
