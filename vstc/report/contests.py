@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vstc.report.numbers import plain
 from vstc.report.others import flat
 from vstc.report.scores import RunScores, read_scores
 from vstc.report.sources import Source
@@ -51,7 +52,7 @@ class Contest:
 
 
 def read_contests(sources: Sequence[Source]) -> tuple[Contest, ...]:
-    """Read metrics artifacts and put those together that judge the same splits and clips.
+    """Read metrics artifacts and put those together that judge the same things on the same clips.
 
     A run that was judged twice on the same frames is told apart by the folders.
 
@@ -70,7 +71,7 @@ def read_contests(sources: Sequence[Source]) -> tuple[Contest, ...]:
 
 def _what_was_judged(scores: RunScores) -> tuple[str, ...]:
     clips = (str(entry["id"]) for entry in scores.clips)
-    return (scores.dataset, *_splits(scores), *clips)
+    return (scores.dataset, *_splits(scores), plain(scores.protocol.get("metrics")), *clips)
 
 
 def _splits(scores: RunScores) -> list[str]:
