@@ -1,0 +1,1 @@
+"""Synthetic street scenes with exact labels, instances, soft masks and optical flow."""
