@@ -61,16 +61,17 @@ class CropMap:
         return np.column_stack([inverse_linear, -inverse_linear @ self.matrix[:, 2]])
 
     def source_window(self, margin: int = 1) -> tuple[slice, slice]:
-        """Return the rows and columns of the source that the crop can see."""
+        """Return the rows and columns of the source that the crop can see, at least one each.
+
+        A small crop in the corner of a turned frame may see nothing but padding.
+        """
         height, width = self.crop_size
         corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1]], np.float64)
         corners = np.vstack([corners, [width - 1, height - 1, 1]]) @ self.inverse().T
         low = np.floor(corners.min(axis=0)).astype(int) - margin
         high = np.ceil(corners.max(axis=0)).astype(int) + margin + 1
         source_height, source_width = self.source_size
-        top, bottom = np.clip([low[1], high[1]], 0, source_height)
-        left, right = np.clip([low[0], high[0]], 0, source_width)
-        return slice(int(top), int(bottom)), slice(int(left), int(right))
+        return _clipped(low[1], high[1], source_height), _clipped(low[0], high[0], source_width)
 
 
 def scale_matrix(factor: float) -> NDArray[np.float64]:
@@ -184,6 +185,11 @@ def warp_flow(window: Float32, rows_columns: tuple[slice, slice], crop: CropMap)
     flow = np.asarray(turned.reshape(field.shape), np.float32)
     valid = (inside > _FULLY_INSIDE) & _ends_inside(flow, crop)
     return WarpedFlow(flow, valid)
+
+
+def _clipped(low: int, high: int, length: int) -> slice:
+    first = min(max(int(low), 0), length - 1)
+    return slice(first, min(max(int(high), first + 1), length))
 
 
 def _ends_inside(flow: Float32, crop: CropMap) -> NDArray[np.bool_]:
