@@ -10,7 +10,7 @@ def test_rows_are_complete_and_consistent():
     assert json.loads(json.dumps(row.as_json()))["method"] == "dis-ultrafast"
     assert row.bound_per_second == 2 * 1000 / row.single_ms
     assert row.memory_ratio == row.memory_per_second / row.bound_per_second
-    assert 0 < row.memory_cpu_ratio
+    assert row.memory_cpu_ratio > 0
     assert row.raw_bytes == 8 * 48 * 64
     assert 0 < row.field_bytes < row.raw_bytes
 
