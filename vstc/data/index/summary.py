@@ -57,6 +57,6 @@ def summarise(dataset: Dataset) -> list[ClipSummary]:
 def _first_size(dataset: Dataset, clip: Clip) -> tuple[int, int]:
     source = dataset.frame_source(clip, 0)
     if isinstance(source, VideoFrame):
-        with VideoReader(dataset.root / source.video) as reader:
+        with VideoReader(Path(source.video)) as reader:
             return reader.info.height, reader.info.width
     return image_size(source)
