@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from typer.testing import CliRunner
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+# A busy machine is no fault of a test; and the same examples every time where nobody looks on.
+settings.register_profile("vstc", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("vstc")
 
 PROJECT = Path(__file__).resolve().parents[1]
 
