@@ -92,6 +92,7 @@ def command(
             "weights.sf": w_sf,
             "seed": seed,
             "deterministic": deterministic or None,
+            "limit": limit,
         },
     )
     run = training.RunOptions(
@@ -99,7 +100,6 @@ def command(
         existing=options.existing_output(resume=resume, overwrite=overwrite),
         device=device,
         workers=workers,
-        limit=limit,
         is_dry_run=dry_run,
         as_json=as_json,
     )

@@ -73,6 +73,7 @@ def command(
             "weights.tl": w_tl,
             "seed": seed,
             "deterministic": deterministic or None,
+            "limit": limit,
         },
     )
     run = training.RunOptions(
@@ -80,7 +81,6 @@ def command(
         existing=options.existing_output(resume=resume, overwrite=overwrite),
         device=device,
         workers=workers,
-        limit=limit,
         is_dry_run=dry_run,
         as_json=as_json,
     )

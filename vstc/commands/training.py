@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,7 +90,6 @@ class RunOptions:
     existing: ExistingOutput
     device: str
     workers: int | None
-    limit: int | None
     is_dry_run: bool
     as_json: bool
 
@@ -138,14 +137,14 @@ def train_into(options: RunOptions, inputs: TrainInputs, settings: TrainSettings
     refs = _input_refs(inputs, settings)
     artifact: dict[str, Any] = {
         "kind": "vstc.checkpoint",
-        "config": settings.as_json() | {"limit": options.limit},
+        "config": settings.as_json(),
         "inputs": refs,
         "existing": options.existing,
     }
     check_output(options.output, **artifact)
     from vstc.training.train import plan_training, run_training
 
-    plan = plan_training(inputs, settings, device=options.device, limit=options.limit)
+    plan = plan_training(inputs, settings, device=options.device)
     summary = plan.summary()
     if options.is_dry_run:
         console.result(
@@ -168,16 +167,17 @@ def train_into(options: RunOptions, inputs: TrainInputs, settings: TrainSettings
 
 def _input_refs(inputs: TrainInputs, settings: TrainSettings) -> list[InputRef]:
     from vstc.artifacts.fingerprint import file_sha256
-    from vstc.artifacts.manifest import InputRef, input_ref
+    from vstc.artifacts.manifest import InputRef
     from vstc.errors import InputError
+    from vstc.evaluation.flow_sources import StoredFlow
     from vstc.formats.dataset import dataset_ref
 
     refs = [dataset_ref("dataset", inputs.dataset)]
     if inputs.pseudo is not None:
         refs.append(dataset_ref("pseudo", inputs.pseudo))
     if inputs.teacher is not None:
-        refs.append(_file_or_artifact("teacher", inputs.teacher, input_ref))
-    refs += [input_ref("flow", folder) for folder in inputs.flow]
+        refs.append(_teacher_ref(inputs.teacher))
+    refs += [StoredFlow(folder).reference() for folder in inputs.flow]
     if settings.init:
         path = Path(settings.init)
         if not path.is_file():
@@ -186,13 +186,13 @@ def _input_refs(inputs: TrainInputs, settings: TrainSettings) -> list[InputRef]:
     return refs
 
 
-def _file_or_artifact(role: str, path: Path, refer: Callable[[str, Path], InputRef]) -> InputRef:
+def _teacher_ref(path: Path) -> InputRef:
     from vstc.artifacts.fingerprint import file_sha256
-    from vstc.artifacts.manifest import InputRef
+    from vstc.artifacts.manifest import InputRef, input_ref
 
     if path.is_file():
-        return InputRef(role, str(path), "raw", file_sha256(path)[:16])
-    return refer(role, path)
+        return InputRef("teacher", str(path), "raw", file_sha256(path)[:16])
+    return input_ref("teacher", path, kind="vstc.checkpoint")
 
 
 def num_cores() -> int:

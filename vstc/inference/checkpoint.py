@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from vstc.artifacts.atomic import atomic_write_bytes
-from vstc.errors import InputError
+from vstc.errors import ConfigError, InputError
 from vstc.formats.dataset import Dataset, LabelClass
 from vstc.models.catalog import create_model
 from vstc.models.segmentation_model import SegmentationModel
@@ -78,26 +78,38 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"checkpoint not found: {path}")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"checkpoint {path} holds more than tensors and plain values: it is not loaded",
-            hint="train it again, or take it from a source that you trust in another format",
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"checkpoint {path} is damaged: {str(error).splitlines()[0]}",
-            hint="copy it again, or train with --resume from the other checkpoint",
-        ) from error
+    content = _load(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputError(
             f"{path} is not a checkpoint of vstc",
             hint="start a training from foreign weights with --init",
         )
-    if int(content["schema_version"]) > SCHEMA_VERSION:
-        raise InputError(f"{path} was written by a newer vstc", hint="pip install -U vstc")
+    version = content.get("schema_version")
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise InputError(
+            f"{path} was written by a newer vstc: it has schema version {version}, "
+            f"this one reads up to {SCHEMA_VERSION}",
+            hint="pip install --upgrade vstc",
+        )
     return content
+
+
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):
+        raise
+    # torch has no class of its own for damaged files: anything from KeyError to AssertionError.
+    except Exception as error:
+        if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
+            raise InputError(
+                f"checkpoint {path} holds more than tensors and plain values: it is not loaded",
+                hint="loading it could run code; train it again, or give its tensors to --init",
+            ) from error
+        raise InputError(
+            f"checkpoint {path} is damaged or is no checkpoint",
+            hint="copy it again, or train with --resume from the last checkpoint",
+        ) from error
 
 
 def load_network(run: Path, *, which: str = "best") -> TrainedNetwork:
@@ -112,14 +124,17 @@ def load_network(run: Path, *, which: str = "best") -> TrainedNetwork:
     """
     path = run / f"{which}.pt" if run.is_dir() else run
     content = read_checkpoint(path)
-    described = json.loads(content["network"])
-    classes = [LabelClass.model_validate(entry) for entry in described["classes"]]
-    model = create_model(described["model"], num_classes=len(classes))
-    load_state(model, content["weights"], path)
-    table = ClassTable(classes, described["ignore_index"])
-    return TrainedNetwork(
-        model.eval(), table, float(described["input_scale"]), int(content["step"])
-    )
+    try:
+        described = json.loads(content["network"])
+        classes = [LabelClass.model_validate(entry) for entry in described["classes"]]
+        model = create_model(described["model"], num_classes=len(classes))
+        table = ClassTable(classes, int(described["ignore_index"]))
+        input_scale, step = float(described["input_scale"]), int(content["step"])
+        weights = content["weights"]
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"checkpoint {path} describes no known network: {error}") from error
+    load_state(model, weights, path)
+    return TrainedNetwork(model.eval(), table, input_scale, step)
 
 
 def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
@@ -130,7 +145,7 @@ def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path:
     """
     try:
         module.load_state_dict(state)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise InputError(f"checkpoint {path} is of another architecture: {reason}") from error
 

@@ -124,5 +124,5 @@ def _resize(frame: Array8, factor: float) -> Array8:
     if factor == 1.0:
         return frame
     interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    size = (round(frame.shape[1] * factor), round(frame.shape[0] * factor))
+    size = (max(round(frame.shape[1] * factor), 1), max(round(frame.shape[0] * factor), 1))
     return np.asarray(cv2.resize(frame, size, interpolation=interpolation), np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,13 @@ from vstc.formats.video import VideoWriter
 from vstc.inference.checkpoint import ClassTable
 from vstc.inference.network import FrameNetwork
 from vstc.inference.settings import PredictSettings
-from vstc.inference.stream import Prediction, StageTimes, WriteBehind, predict_frames
+from vstc.inference.stream import (
+    Prediction,
+    StageTimes,
+    WriteBehind,
+    predict_frames,
+    unfinished,
+)
 
 Array8 = NDArray[np.uint8]
 TIMING = "timing.json"
@@ -63,11 +70,11 @@ def predict_dataset(
     with WriteBehind(workers, times) as writes:
         for clip in clips:
             names = clip.frame_names
-            missing = [
-                index
-                for index, name in enumerate(names)
-                if not _is_written(workspace, clip, name, settings)
-            ]
+            missing = unfinished(
+                range(len(names)),
+                batch=settings.batch,
+                is_done=partial(_is_written, workspace, clip, settings),
+            )
             done += len(names) - len(missing)
             advance(len(names) - len(missing))
             predictions = predict_frames(
@@ -104,9 +111,8 @@ def confidence_file(clip: Clip, frame_name: str) -> str:
     return f"{clip.id}/confidence/{frame_name}.png"
 
 
-def _is_written(
-    workspace: Workspace, clip: Clip, frame_name: str, settings: PredictSettings
-) -> bool:
+def _is_written(workspace: Workspace, clip: Clip, settings: PredictSettings, index: int) -> bool:
+    frame_name = clip.frame_names[index]
     is_complete = workspace.has(label_file(clip, frame_name))
     return is_complete and (
         not settings.confidence or workspace.has(confidence_file(clip, frame_name))

@@ -30,7 +30,13 @@ from vstc.formats.images import encode_gray, encode_labels, read_labels
 from vstc.inference.checkpoint import ClassTable
 from vstc.inference.network import FrameNetwork
 from vstc.inference.settings import PseudoLabelSettings
-from vstc.inference.stream import Prediction, StageTimes, WriteBehind, predict_frames
+from vstc.inference.stream import (
+    Prediction,
+    StageTimes,
+    WriteBehind,
+    predict_frames,
+    unfinished,
+)
 
 Array8 = NDArray[np.uint8]
 TIMING = "timing.json"
@@ -214,11 +220,11 @@ class _FirstPass:
 
     def _missing(self, plan: FramePlan) -> list[int]:
         names = plan.clip.frame_names
-        return [
-            index
-            for index in plan.indices
-            if not self._workspace.has(_file("argmax", plan.clip, names[index]))
-        ]
+
+        def is_done(index: int) -> bool:
+            return self._workspace.has(_file("argmax", plan.clip, names[index]))
+
+        return unfinished(plan.indices, batch=self._settings.batch, is_done=is_done)
 
     def _predict(self, clip: Clip, indices: list[int]) -> Iterator[Prediction]:
         return predict_frames(

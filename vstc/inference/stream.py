@@ -108,6 +108,16 @@ def predict_frames(
                 waiting = []
 
 
+def unfinished(indices: Sequence[int], *, batch: int, is_done: Callable[[int], bool]) -> list[int]:
+    """Return the frames still to predict, in whole batches, cut as if nothing were done.
+
+    Rounding may depend on the frames of a forward pass: cut otherwise, a resumed run could
+    differ in a bit from one that was never stopped.
+    """
+    groups = (indices[first : first + batch] for first in range(0, len(indices), batch))
+    return [index for group in groups if not all(map(is_done, group)) for index in group]
+
+
 def average_probabilities(
     network: FrameNetwork, frames: Sequence[Array8], *, scales: Sequence[float], flip: bool
 ) -> torch.Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vstc.errors import InputError
+from vstc.formats.dataset import Clip
 from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection, FlowReader
 
 
@@ -50,19 +51,25 @@ class FlowShelf:
         return None
 
     def require(
-        self, clip_id: str, *, directions: Sequence[FlowDirection], gaps: Sequence[int]
+        self, clip: Clip, *, directions: Sequence[FlowDirection], gaps: Sequence[int]
     ) -> None:
         """Check that the flow of a clip has what will be read.
 
         Raises:
-            InputError: A direction or a distance is missing.
+            InputError: It was made of other frames, or a direction or a distance is missing.
         """
-        info = self.reader(clip_id).info
+        reader = self.reader(clip.id)
+        info = reader.info
+        if list(info.frames) != clip.frame_names:
+            raise InputError(
+                f"flow {reader.path} was made of other frames than clip {clip.id} has now",
+                hint="run its vstc flow precompute again with --overwrite",
+            )
         lacking: list[str] = [d for d in directions if d not in info.directions]
         lacking += [f"gap {gap}" for gap in gaps if gap not in info.gaps]
         if lacking:
             raise InputError(
-                f"flow of clip {clip_id} in {self.archive(clip_id).folder} lacks "
+                f"flow of clip {clip.id} in {self.archive(clip.id).folder} lacks "
                 f"{', '.join(lacking)}",
                 hint=f"vstc flow precompute ... --gaps {','.join(map(str, gaps))} makes it; "
                 "--set gap=N trains with smaller distances",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from vstc.training.task import SegmentationTask, StepLoss, gradient_norms
 from vstc.training.validation import Scores
 
 Validate = Callable[[FrameNetwork], Scores]
+_AFTER_DIVERGENCE = "start anew with a lower --lr and --overwrite"
 
 
 class TrainingDiverged(VstcError):
@@ -113,7 +115,7 @@ class TrainingRun:
             Figures for the manifest.
 
         Raises:
-            TrainingDiverged: The loss is not finite.
+            TrainingDiverged: The loss or a weight is not finite.
         """
         self._restore()
         log = RunLog(self._workspace.path, resume_at=self._step)
@@ -124,17 +126,18 @@ class TrainingRun:
         total = self._settings.steps
         for step, batch in self._stream.batches(self._step, total):
             on_device = batch.to(self._device)
-            measured = self._one_step(step, on_device)
             self._step = step + 1
+            measured = self._one_step(step, on_device)
             pace.images += int(batch.images_B3HW.shape[0])
             pace.steps += 1
-            if self._is_due(self._settings.log_every):
+            if self._is_due(self._settings.log_every) or self._wants_norms():
                 log.add("step", self._step, measured() | pace.rates(self._stream.wait_seconds))
                 pace.restart(self._stream.wait_seconds)
             if self._validate is not None and self._is_due(self._settings.validate_every):
                 self._validate_now(log)
                 pace.restart(self._stream.wait_seconds)
             if self._is_due(self._settings.checkpoint_every):
+                self._refuse_lost_weights()
                 self._save(LAST)
             self._workspace.progress(self._step, total)
             advance(1)
@@ -147,9 +150,7 @@ class TrainingRun:
         set_rate(self._optimizer, rate)
         with autocast(self._device, enabled=settings.amp == "auto"):
             loss = self._task(batch)
-        norms: dict[str, float] = {}
-        if settings.gradient_norms_every and step % settings.gradient_norms_every == 0:
-            norms = gradient_norms(loss)
+        norms = gradient_norms(loss) if self._wants_norms() else {}
         self._optimizer.zero_grad(set_to_none=True)
         loss.total.backward()
         self._optimizer.step()
@@ -162,16 +163,29 @@ class TrainingRun:
 
     def _values(self, loss: StepLoss, norms: dict[str, float], rate: float) -> dict[str, Any]:
         total = float(loss.total.detach())
-        if total != total or total in (float("inf"), float("-inf")):
+        if not math.isfinite(total):
             raise TrainingDiverged(
-                f"the loss is {total} at step {self._step + 1}",
-                hint="lower --lr, or resume from the last checkpoint with a smaller one",
+                f"the loss is {total} at step {self._step}", hint=_AFTER_DIVERGENCE
             )
         terms = {name: round(float(value), 6) for name, value in loss.terms.items()}
         values: dict[str, Any] = {"loss": round(total, 6), "terms": terms, "lr": rate}
         if norms:
-            values["gradient_norms"] = {name: round(value, 8) for name, value in norms.items()}
+            values["gradient_norms"] = {
+                name: round(value, 8) if math.isfinite(value) else None
+                for name, value in norms.items()
+            }
         return values
+
+    def _wants_norms(self) -> bool:
+        every = self._settings.gradient_norms_every
+        return every > 0 and self._is_due(every)
+
+    def _refuse_lost_weights(self) -> None:
+        """Keep the last good checkpoint when the weights have become infinite or no number."""
+        if not all(bool(p.isfinite().all()) for p in self._task.parameters()):
+            raise TrainingDiverged(
+                f"the weights are not finite after step {self._step}", hint=_AFTER_DIVERGENCE
+            )
 
     def _is_due(self, every: int) -> bool:
         return self._step % every == 0 or self._step == self._settings.steps
@@ -231,7 +245,7 @@ class TrainingRun:
         lines = [line for line in read_log(self._workspace.path) if line["event"] == "step"]
         rates = [line["images_per_second"] for line in lines]
         waits = [line["data_wait_share"] for line in lines]
-        if self._validate is None:
+        if self._best["miou"] is None:
             self._save(BEST)
         return {
             "steps": self._step,

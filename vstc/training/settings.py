@@ -6,6 +6,7 @@ the bottom set them all at once.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -72,6 +73,7 @@ class TrainSettings(Settings):
     init: str | None = None
     split: str | None = "train"
     val_split: str | None = "val"
+    limit: int | None = Field(None, ge=1)
     seed: int = 0
     deterministic: bool = False
 
@@ -131,6 +133,13 @@ class TrainSettings(Settings):
         if not 0 < scale[0] <= scale[1]:
             raise ValueError("give the lower and the upper factor, both above 0")
         return scale
+
+    @field_validator("ohem")
+    @classmethod
+    def _ohem_is_a_pair(cls, ohem: str | None) -> str | None:
+        if ohem is not None and not re.fullmatch(r"(0|1|0?\.\d+):\d+", ohem):
+            raise ValueError("give threshold:pixels, for instance 0.7:100000")
+        return ohem
 
     @field_validator("ratio")
     @classmethod

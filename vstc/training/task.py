@@ -78,7 +78,9 @@ class SegmentationTask(nn.Module):
                 continue
             terms[name] = value.detach()
             weighted[name] = value * getattr(settings.weights, name)
-        total = torch.stack(list(weighted.values())).sum()
+        # A batch may hold nothing for any term: no neighbours for tl alone, for instance.
+        parts = list(weighted.values()) or [output.logits.sum() * 0]
+        total = torch.stack(parts).sum()
         return StepLoss(total, terms, weighted, output.logits)
 
     def after_step(self) -> None:
@@ -88,7 +90,9 @@ class SegmentationTask(nn.Module):
 
     def _run_student(self, batch: Batch) -> SegmentationOutput:
         anchors = batch.num_anchors
-        if self.settings.bn_batches == "joint" or batch.images_B3HW.shape[0] == anchors:
+        neighbours = batch.images_B3HW.shape[0] - anchors
+        # Batch statistics of the pyramid's 1 x 1 level need two frames.
+        if self.settings.bn_batches == "joint" or neighbours < 2:
             return run_model(self.student, batch.images_B3HW, num_aux=anchors)
         first = run_model(self.student, batch.images_B3HW[:anchors], num_aux=anchors)
         rest = run_model(self.student, batch.images_B3HW[anchors:], num_aux=0)

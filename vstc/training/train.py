@@ -18,6 +18,7 @@ from vstc.formats.dataset import Clip, Dataset, load_dataset
 from vstc.formats.flow_hdf5 import FlowDirection
 from vstc.inference.checkpoint import ClassTable, load_network
 from vstc.inference.network import FrameNetwork, pick_device, place
+from vstc.losses.cross_entropy import CITYSCAPES_WEIGHTS
 from vstc.models.catalog import create_model
 from vstc.models.segmentation_model import SegmentationModel
 from vstc.models.weights import WeightReport, load_weights
@@ -63,6 +64,7 @@ class TrainPlan:
     teacher: SegmentationModel | None
     flow: FlowShelf | None
     val_clips: list[Clip]
+    val_flow: FlowSource | None
     model: SegmentationModel
     weights: WeightReport | None
     device: torch.device
@@ -91,16 +93,13 @@ class TrainPlan:
         }
 
 
-def plan_training(
-    inputs: TrainInputs, settings: TrainSettings, *, device: str, limit: int | None = None
-) -> TrainPlan:
+def plan_training(inputs: TrainInputs, settings: TrainSettings, *, device: str) -> TrainPlan:
     """Open and check everything that a training needs.
 
     Args:
         inputs: What to read.
         settings: The run's settings.
         device: ``auto``, ``cpu``, ``cuda`` and so on.
-        limit: Use the first so many clips of each source.
 
     Raises:
         VstcError: Something is missing or does not fit.
@@ -108,9 +107,12 @@ def plan_training(
     chosen = pick_device(device)
     seed_everything(settings.seed, deterministic=settings.deterministic)
     dataset = load_dataset(inputs.dataset)
-    sources = _open_sources(inputs, settings, dataset, limit)
+    _refuse_class_weights(settings, dataset)
+    sources = _open_sources(inputs, settings, dataset)
     flow = FlowShelf(inputs.flow) if inputs.flow else None
+    _require_neighbours(settings, sources)
     _require_flow(settings, sources, flow)
+    val_clips = _val_clips(dataset, settings)
     model = create_model(settings.model, num_classes=dataset.num_classes, seed=settings.seed)
     weights = load_weights(model, Path(settings.init)) if settings.init else None
     return TrainPlan(
@@ -119,7 +121,8 @@ def plan_training(
         sources=sources,
         teacher=_open_teacher(inputs, settings, dataset),
         flow=flow,
-        val_clips=_val_clips(dataset, settings),
+        val_clips=val_clips,
+        val_flow=_val_flow(val_clips, flow),
         model=model,
         weights=weights,
         device=chosen,
@@ -167,15 +170,13 @@ def seed_everything(seed: int, *, deterministic: bool) -> None:
     torch.use_deterministic_algorithms(deterministic, warn_only=deterministic)
 
 
-def _open_sources(
-    inputs: TrainInputs, settings: TrainSettings, dataset: Dataset, limit: int | None
-) -> list[Source]:
+def _open_sources(inputs: TrainInputs, settings: TrainSettings, dataset: Dataset) -> list[Source]:
     sources = [
         make_source(
             "labelled",
             dataset,
             split=settings.split,
-            limit=limit,
+            limit=settings.limit,
             temporal_anchors=settings.temporal_anchors,
         )
     ]
@@ -187,7 +188,7 @@ def _open_sources(
             f"the classes of {inputs.pseudo} are not those of {inputs.dataset}",
             hint="make the pseudo labels with a teacher that was trained on this data set",
         )
-    return [*sources, make_source("pseudo", pseudo, split=None, limit=limit)]
+    return [*sources, make_source("pseudo", pseudo, split=None, limit=settings.limit)]
 
 
 def _open_teacher(
@@ -208,6 +209,27 @@ def _open_teacher(
     return network.model
 
 
+def _refuse_class_weights(settings: TrainSettings, dataset: Dataset) -> None:
+    expected = len(CITYSCAPES_WEIGHTS)
+    if settings.class_weights == "cityscapes" and dataset.num_classes != expected:
+        raise ConfigError(
+            f"class weights cityscapes are for {expected} classes, "
+            f"data set {dataset.name} has {dataset.num_classes}",
+            hint="add --set class_weights=none",
+        )
+
+
+def _require_neighbours(settings: TrainSettings, sources: list[Source]) -> None:
+    """Refuse terms that compare frames where no frame has a neighbour."""
+    terms = [term for term in settings.terms if term in {"pf", "mf", "tl"}]
+    if terms and not any(source.temporal for source in sources):
+        raise InputError(
+            f"terms {', '.join(terms)} need clips of consecutive frames with a label before the "
+            "last, and there are none",
+            hint=f"leave {', '.join(terms)} out of --terms, or choose other splits with --split",
+        )
+
+
 def _require_flow(settings: TrainSettings, sources: list[Source], flow: FlowShelf | None) -> None:
     """Check that every pair the temporal loss may draw has stored flow."""
     if "tl" not in settings.terms:
@@ -216,18 +238,16 @@ def _require_flow(settings: TrainSettings, sources: list[Source], flow: FlowShel
         raise ConfigError(
             "term tl needs flow", hint="add --flow DIR; vstc flow precompute makes it"
         )
-    if not any(len(source.temporal) for source in sources):
-        raise InputError(
-            "term tl needs clips of consecutive frames, and there are none",
-            hint="leave tl out of --terms, or choose other splits with --split",
-        )
     directions = [FlowDirection.PREV_TO_NEXT]
-    if settings.tl.mask == "fb" or (settings.tl.pairs == "both" and settings.needs_past):
+    reads_past = settings.tl.pairs == "both" and settings.needs_past
+    if settings.tl.mask == "fb" or reads_past:
         directions.append(FlowDirection.NEXT_TO_PREV)
     for source in sources:
-        for clip_id in dict.fromkeys(anchor.clip.id for anchor in source.temporal):
-            num_gaps = min(settings.gap, len(source.dataset.clip(clip_id).frames) - 1)
-            flow.require(clip_id, directions=directions, gaps=range(1, num_gaps + 1))
+        anchors = [*source.anchors, *source.temporal] if reads_past else source.temporal
+        clips = {anchor.clip.id: anchor.clip for anchor in anchors if anchor.clip.is_consecutive}
+        for clip in clips.values():
+            num_gaps = min(settings.gap, len(clip.frames) - 1)
+            flow.require(clip, directions=directions, gaps=range(1, num_gaps + 1))
 
 
 def _val_clips(dataset: Dataset, settings: TrainSettings) -> list[Clip]:
@@ -237,16 +257,22 @@ def _val_clips(dataset: Dataset, settings: TrainSettings) -> list[Clip]:
     return [clip for clip in clips if clip.labels]
 
 
+def _val_flow(val_clips: list[Clip], flow: FlowShelf | None) -> StoredFlow | None:
+    """Return the flow that TC is measured with: a folder that has it for all clips that move."""
+    moving = [clip for clip in val_clips if clip.is_consecutive]
+    folder = flow.shared_folder(clip.id for clip in moving) if flow is not None else None
+    if folder is None:
+        return None
+    stored = StoredFlow(folder)
+    stored.check(moving)
+    return stored
+
+
 def _make_validate(plan: TrainPlan) -> Validate | None:
     if not plan.val_clips:
         return None
-    flow: FlowSource | None = None
-    moving = [clip.id for clip in plan.val_clips if clip.is_consecutive]
-    folder = plan.flow.shared_folder(moving) if plan.flow is not None else None
-    if folder is not None:
-        flow = StoredFlow(folder)
 
     def measure(network: FrameNetwork) -> Scores:
-        return validate(network, plan.dataset, plan.val_clips, flow=flow)
+        return validate(network, plan.dataset, plan.val_clips, flow=plan.val_flow)
 
     return measure
