@@ -136,7 +136,8 @@ def make_pseudo_dataset(folder: Path, dataset: Path) -> Path:
             folder,
             source.record.model_copy(update={"clips": clips, "label_source": "pseudo"}),
         )
-        workspace.finish()
+        disc = {"threshold": 0.55, "predicted_share": 0.05, "kept_share": 0.4}
+        workspace.finish(metrics={"kept_share": 0.87, "classes": {"disc": disc}})
     return folder
 
 
@@ -198,7 +199,13 @@ def make_predictions(folder: Path, dataset: Path, run: Path, *, noise: float) ->
 
 
 def make_metrics(
-    folder: Path, dataset: Path, predictions: Path, *, lift: float, tc: bool = True
+    folder: Path,
+    dataset: Path,
+    predictions: Path,
+    *,
+    lift: float,
+    tc: bool = True,
+    splits: list[str] | None = None,
 ) -> Path:
     source = load_dataset(dataset)
     rng = np.random.default_rng(round(1000 * lift))
@@ -208,7 +215,11 @@ def make_metrics(
         "schema": "vstc.metrics",
         "schema_version": 1,
         "dataset": source.name,
-        "protocol": {"absent": "null", "tc": {"mode": "nearest", "flow": {"method": "dis-medium"}}},
+        "protocol": {
+            "absent": "null",
+            "splits": splits or [],
+            "tc": {"mode": "nearest", "flow": {"method": "dis-medium"}},
+        },
         "totals": totals | {"tc": value, "tc_seq": value, "tc_acc": value},
         "per_class": [
             {"id": entry.id, "name": entry.name, "iou": miou - 0.1 * entry.id, "tc": value}
@@ -227,7 +238,9 @@ def make_metrics(
         for index in range(len(names) - 1):
             accuracy = min(1.0, 0.5 + lift - (0.5 - lift) * 2 * float(rng.random()))
             writer.writerow([clip.id, index, names[index], names[index + 1], accuracy, 99])
-    inputs = [input_ref("dataset", dataset), input_ref("predictions", predictions)]
+    inputs = [input_ref("dataset", dataset)]
+    if (predictions / "manifest.json").is_file():
+        inputs.append(input_ref("predictions", predictions))
     with open_artifact(folder, kind="vstc.metrics", config={}, inputs=inputs) as workspace:
         workspace.write_json("metrics.json", record)
         workspace.write_bytes("per_pair.csv", text.getvalue().encode())

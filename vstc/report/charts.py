@@ -120,7 +120,7 @@ def bar_chart(groups: Sequence[str], series: Sequence[Series], *, x_label: str, 
 
 def _write_bar_value(axes: Any, place: float, value: float | None) -> None:
     text = "–" if value is None else f"{value:.0f}"
-    axes.text((value or 0.0) + 1, place, text, va="center_baseline", fontsize=11, color=_INK)
+    axes.text((value or 0.0) + 1, place, text, va="center_baseline", fontsize=12, color=_INK)
 
 
 def _draw_line(axes: Any, line: Series) -> None:

@@ -36,7 +36,8 @@ def datasets_section(sources: Sequence[Source]) -> Section:
 
 def _describe(dataset: Dataset, source: Source) -> list[Block]:
     is_pseudo = dataset.record.label_source == "pseudo"
-    kind = "pseudo labels" if is_pseudo else "true labels"
+    has_labels = any(clip.labels for clip in dataset.clips)
+    kind = ("pseudo labels" if is_pseudo else "true labels") if has_labels else "no labels"
     rows = tuple(_split_row(dataset, split) for split in dataset.splits)
     blocks: list[Block] = [
         Table(

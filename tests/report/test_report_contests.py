@@ -1,0 +1,96 @@
+"""Which runs are compared, which score is best, and what the headline says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.report.factory import make_metrics
+from vstc.report.contests import Contest, read_contests
+from vstc.report.results import headline, results_section, score_cell
+from vstc.report.scores import RunScores
+from vstc.report.sources import open_sources
+
+
+def scores(name: str, totals: Mapping[str, float | None], **protocol: Any) -> RunScores:
+    return RunScores(
+        name=name,
+        color="#000000",
+        dataset="d",
+        totals=totals,
+        classes=[],
+        clips=[],
+        pairs={},
+        protocol=protocol,
+    )
+
+
+def contest(*runs: RunScores) -> Contest:
+    return Contest(title="d", runs=runs)
+
+
+def test_headline_names_only_scores_that_both_runs_have() -> None:
+    first, last = {"miou": 0.5, "tc": None}, {"miou": 0.6123, "tc": 0.8}
+    said = headline([contest(scores("a", first), scores("b", last))])
+    assert said == "b against a: mIoU 61.2 vs 50.0"
+
+
+def test_headline_is_empty_without_a_common_score() -> None:
+    assert headline([contest(scores("a", {"miou": 0.5}), scores("b", {"tc": 0.5}))]) == ""
+    assert headline([contest(scores("a", {"miou": 0.5}))]) == ""
+    assert headline([]) == ""
+
+
+def test_headline_takes_each_score_from_the_contest_that_has_it() -> None:
+    accuracy = contest(scores("a", {"miou": 0.5, "tc": None}), scores("b", {"miou": 0.6}))
+    steadiness = contest(
+        scores("a", {"miou": 0.1, "tc": 0.7}), scores("b", {"miou": 0.2, "tc": 0.8})
+    )
+    said = headline([accuracy, steadiness])
+    assert said == "b against a: mIoU 60.0 vs 50.0, TC 80.0 vs 70.0"
+
+
+def test_metrics_of_other_splits_are_not_compared(project: Any, tmp_path: Path) -> None:
+    folders = []
+    for split in ("val", "test"):
+        for run in (project.baseline, project.student):
+            folder = tmp_path / f"{split}-{len(folders)}"
+            folders.append(
+                make_metrics(folder, project.dataset, run["predictions"], lift=0.3, splits=[split])
+            )
+    contests = read_contests(open_sources(folders))
+    assert [c.title for c in contests] == ["shapes, split val", "shapes, split test"]
+    assert [[run.name for run in c.runs] for c in contests] == [["baseline", "student"]] * 2
+
+
+def test_run_that_was_judged_twice_is_told_apart_by_folder(project: Any, tmp_path: Path) -> None:
+    again = make_metrics(
+        tmp_path / "again", project.dataset, project.student["predictions"], lift=0.2
+    )
+    (found,) = read_contests(open_sources([project.student["metrics"], again]))
+    assert [run.name for run in found.runs] == ["student (eval-student)", "student (again)"]
+
+
+def test_differing_protocols_are_told() -> None:
+    tc = {"tc": {"flow": {"method": "dis"}}}
+    pair = contest(scores("a", {"tc": 0.5}, **tc), scores("b", {"tc": 0.5}, tc={"flow": None}))
+    assert pair.differing() == ["tc.flow.method"]
+    section = results_section([pair])
+    assert any("different protocols" in getattr(block, "text", "") for block in section.blocks)
+
+
+def test_best_is_the_highest_share_and_the_lowest_instability() -> None:
+    runs = [{"miou": 0.5, "tsb": 0.2}, {"miou": 0.6, "tsb": 0.1}, {"miou": None, "tsb": 0.3}]
+    assert [score_cell("miou", run, runs).is_best for run in runs] == [False, True, False]
+    assert [score_cell("tsb", run, runs).is_best for run in runs] == [False, True, False]
+    assert score_cell("tsb", runs[1], runs).tone == "good"
+    assert score_cell("tsb", runs[2], runs).tone == "bad"
+    assert score_cell("miou", runs[2], runs).text == "–"
+
+
+def test_scores_that_read_the_same_have_no_best() -> None:
+    runs = [{"tc": 0.90001}, {"tc": 0.90002}]
+    cells = [score_cell("tc", run, runs) for run in runs]
+    assert [cell.is_best for cell in cells] == [False, False]
+    assert (cells[1].note, cells[1].tone) == ("±0.0", "")
