@@ -11,7 +11,7 @@ from vstc.data.synth.spec import Array8, Array64
 
 LEVELS = 5
 _PAD = 3
-_MIN_SIDE = 3
+_MIN_SIDE = 4
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ def pack(textures: list[Array8]) -> Atlas:
         level_image = texture
         for level in range(LEVELS):
             if level:
-                height, width = (max(_MIN_SIDE, side // 2) for side in level_image.shape[:2])
+                height, width = (side // 2 for side in level_image.shape[:2])
+                if min(height, width) < _MIN_SIDE:
+                    break
                 level_image = np.asarray(
                     cv2.resize(level_image, (width, height), interpolation=cv2.INTER_AREA)
                 )
@@ -62,6 +64,9 @@ def pack(textures: list[Array8]) -> Atlas:
         scale = np.array([width / full_width, height / full_height])
         offset = 0.5 * scale - 0.5 + np.array([x + _PAD, y + _PAD])
         placed[index, level] = (*scale, *offset)
+    for level in range(1, LEVELS):
+        is_missing = placed[:, level, 0] == 0  # too small to be made smaller: stay at the last
+        placed[is_missing, level] = placed[is_missing, level - 1]
     sizes = np.array([texture.shape[1::-1] for texture in textures], float)
     return Atlas(image, sizes, placed)
 

@@ -70,9 +70,7 @@ def _draw_build(rng: np.random.Generator) -> _Build:
 def add_car(builder: SceneBuilder, rng: np.random.Generator, drive: Drive) -> None:
     """Add a car and its shadow."""
     build = _draw_build(rng)
-    travelled = np.concatenate(
-        [[0.0], np.cumsum(np.hypot(*np.diff(drive.positions, axis=0).T))]
-    )
+    travelled = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(drive.positions, axis=0).T))])
     faces = _faces(builder, rng, build, travelled=travelled)
     angle = np.pi / 2 * drive.heading
     cosine, sine = round(np.cos(angle)), round(np.sin(angle))
@@ -92,9 +90,7 @@ def add_car(builder: SceneBuilder, rng: np.random.Generator, drive: Drive) -> No
     _cast(builder, build, rotation=rotation, centres=positions[:, ::2])
 
 
-def _cast(
-    builder: SceneBuilder, build: _Build, *, rotation: Array64, centres: Array64
-) -> None:
+def _cast(builder: SceneBuilder, build: _Build, *, rotation: Array64, centres: Array64) -> None:
     sun = np.array(builder.weather.sun)
     along = np.array([sun[0], sun[2]]) / sun[1] * 0.75 * build.top
     corners = box(build.width, build.length, left=-build.width / 2, top=-build.length / 2)
@@ -118,6 +114,7 @@ def _faces(
     b = build
     inset = 0.17
     return [
+        strip.tyres(wheel),
         *strip.sides(
             [(0, _FLOOR), (0, -b.belt), (b.hood, -b.belt), (b.length, -b.nose), (b.length, _FLOOR)],
             side,
@@ -126,7 +123,6 @@ def _faces(
         strip.across((b.length, -b.nose), (b.hood, -b.belt), body),
         strip.across((b.trunk, -b.belt), (0, -b.belt), body),
         strip.across((0, -b.belt), (0, _FLOOR), rear),
-        strip.tyres(wheel),
         strip.across((b.hood, -b.belt), (b.roof[1], -b.top), glass, inset=(0, inset)),
         strip.across((b.roof[1], -b.top), (b.roof[0], -b.top), body, inset=(inset, inset)),
         strip.across((b.roof[0], -b.top), (b.trunk, -b.belt), glass, inset=(inset, 0)),
@@ -178,9 +174,10 @@ class _Extrusion:
         rise = b.top - b.belt
         lean = np.array([inset, rise]) / np.hypot(inset, rise)
         tall = float(np.hypot(inset, rise))
-        profile = np.array(
-            [[b.trunk, 0], [b.roof[0], -tall], [b.roof[1], -tall], [b.hood, 0]]
-        ) - (b.length / 2, 0)
+        profile = np.array([[b.trunk, 0], [b.roof[0], -tall], [b.roof[1], -tall], [b.hood, 0]]) - (
+            b.length / 2,
+            0,
+        )
         half = b.width / 2
         right = plane_at((half, -b.belt, 0), (0, 0, 1), (lean[0], lean[1], 0))
         left = plane_at((-half, -b.belt, 0), (0, 0, -1), (-lean[0], lean[1], 0))
@@ -240,9 +237,7 @@ def _window_texture(rng: np.random.Generator, paint: Array64, *, panes: int) -> 
     return textures.finish(texture)
 
 
-def _end_texture(
-    rng: np.random.Generator, paint: Array64, *, lamp: Rgb, is_front: bool
-) -> Array8:
+def _end_texture(rng: np.random.Generator, paint: Array64, *, lamp: Rgb, is_front: bool) -> Array8:
     # The strip over the car begins at the front bumper, so there it goes upwards.
     texture = textures.plain(rng, tuple(paint), size=(24, 48)).astype(np.float32)
     texture[18:] *= 0.5

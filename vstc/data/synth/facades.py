@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vstc.data.synth.spec import Array8, Array32
+from vstc.data.synth.spec import Array8, Array32, Array64
 from vstc.data.synth.textures import Rgb, finish, fractal_noise, tinted
 
 FLOOR_METRES = 3.1
+_KINDS_OF_WINDOWS = 7
 WALL_COLORS: tuple[Rgb, ...] = (
     (222, 204, 172),
     (196, 130, 98),
@@ -86,16 +87,18 @@ def facade(
     texture *= np.linspace(1.05, 0.93, height, dtype=np.float32)[:, None, None]
     floors = max(1, int(metres[0] / FLOOR_METRES))
     bays = max(1, round(metres[1] / style.bay_metres))
+    tall = round(FLOOR_METRES * scale)
+    panes = _panes(rng, style, cell=width / bays, tall=tall)
     for floor in range(floors):
         bottom = height - round(floor * FLOOR_METRES * scale)
-        top = bottom - round(FLOOR_METRES * scale)
+        top = bottom - tall
         texture[max(0, top) : max(0, top) + max(1, round(0.12 * scale))] += 12
         if floor == 0 and style.has_shop:
             _shop(rng, texture, style, rows=(top, bottom))
         else:
-            _windows(rng, texture, style, rows=(top, bottom), bays=bays)
+            _windows(rng, texture, style, rows=(top, bottom), panes=panes, bays=bays)
     cornice = max(1, round(0.35 * scale))
-    texture[:cornice] = np.float32(style.wall) * 0.8 + 36
+    texture[:cornice] = np.asarray(style.wall, np.float32) * 0.8 + 36
     texture[cornice : 2 * cornice] *= 0.8
     return finish(texture)
 
@@ -106,22 +109,39 @@ def _windows(
     style: FacadeStyle,
     *,
     rows: tuple[int, int],
+    panes: list[Array32],
     bays: int,
 ) -> None:
     cell = texture.shape[1] / bays
     tall = rows[1] - rows[0]
     wide = max(2, round(style.window[0] * cell))
     high = max(2, round(style.window[1] * tall))
-    top = rows[0] + round(0.2 * tall)
-    for bay in range(bays):
-        left = round((bay + 0.5) * cell - wide / 2)
-        fill(texture, (left - 1, top - 1), (wide + 2, high + 3), np.array(style.wall) + 30)
-        fill(texture, (left, top), (wide, high), _glass(rng))
-        fill(texture, (left, top), (wide, high // 3), _glass(rng) + 22)
-        fill(texture, (left + wide // 2, top), (1, high), np.array(style.wall) * 0.7 + 60)
+    top = max(1, rows[0] + round(0.2 * tall))
+    for bay, kind in enumerate(rng.integers(len(panes), size=bays).tolist()):
+        left = max(0, round((bay + 0.5) * cell - wide / 2) - 1)
+        room = texture[top - 1 : top + high + 2, left : left + wide + 2]
+        room[:] = panes[kind][: room.shape[0], : room.shape[1]]
 
 
-def _glass(rng: np.random.Generator) -> np.ndarray:
+def _panes(
+    rng: np.random.Generator, style: FacadeStyle, *, cell: float, tall: int
+) -> list[Array32]:
+    """Draw the windows that a house has, framed; the houses' fronts repeat them."""
+    wide = max(2, round(style.window[0] * cell))
+    high = max(2, round(style.window[1] * tall))
+    frame = np.array(style.wall)
+    panes = []
+    for _ in range(_KINDS_OF_WINDOWS):
+        pane = np.empty((high + 3, wide + 2, 3), np.float32)
+        pane[:] = frame + 30
+        pane[1 : 1 + high, 1 : 1 + wide] = _glass(rng)
+        pane[1 : 1 + high // 3, 1 : 1 + wide] = _glass(rng) + 22
+        pane[1 : 1 + high, 1 + wide // 2] = frame * 0.7 + 60
+        panes.append(pane)
+    return panes
+
+
+def _glass(rng: np.random.Generator) -> Array64:
     kind = rng.random()
     if kind < 0.1:
         return np.array((214.0, 188.0, 132.0))
@@ -164,9 +184,8 @@ def roof(rng: np.random.Generator, *, metres: tuple[float, float], scale: float)
     return finish(texture)
 
 
-def fill(
-    texture: Array32, corner: tuple[int, int], size: tuple[int, int], color: np.ndarray
-) -> None:
+def fill(texture: Array32, corner: tuple[int, int], size: tuple[int, int], color: Array64) -> None:
+    """Fill a rectangle; the corner is (x, y), the size width and height."""
     x, y = corner
     cv2.rectangle(
         texture, (x, y), (x + size[0] - 1, y + size[1] - 1), [float(c) for c in color], -1

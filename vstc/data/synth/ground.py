@@ -8,8 +8,7 @@ from vstc.data.synth import textures
 from vstc.data.synth.facades import draw_style, facade
 from vstc.data.synth.scene import Face, SceneBuilder, Stage, plane_at
 from vstc.data.synth.shapes import blob, box
-from vstc.data.synth.spec import Array64, Label
-from vstc.data.synth.weather import Weather
+from vstc.data.synth.spec import Label
 
 ROAD_HALF = 5.3
 SIDEWALK = 3.2
@@ -133,11 +132,4 @@ def _side_strip(
     near, far = reach
     inner, outer = inner_outer
     plane = plane_at((side * inner, 0, far), (side, 0, 0), (0, 0, -1))
-    # Mirrored on the left: the light must still come from above.
     return Face(plane, box(outer - inner, far - near), texture)
-
-
-def ground_light(weather: Weather) -> float:
-    """Return the light on the open ground."""
-    up: Array64 = np.array([0.0, -1.0, 0.0])
-    return weather.light_on(up)

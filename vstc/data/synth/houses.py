@@ -61,12 +61,8 @@ def add_house(builder: SceneBuilder, rng: np.random.Generator, plot: Plot) -> No
     blind = builder.texture(facade(rng, style, metres=(height, _DEPTH), scale=0.6 * scale))
     start, step = (plot.near, 1) if plot.side < 0 else (plot.far, -1)
     rise = float(rng.uniform(1.6, 3.0)) if rng.random() < 0.45 else 0.0
-    front = Face(
-        plane_at((x, 0, start), (0, 0, step)), box(length, height, top=-height), texture
-    )
-    end = Face(
-        plane_at((x, 0, plot.near)), _gable(plot.side, height, rise), blind, shade=0.94
-    )
+    front = Face(plane_at((x, 0, start), (0, 0, step)), box(length, height, top=-height), texture)
+    end = Face(plane_at((x, 0, plot.near)), _gable(plot.side, height, rise), blind, shade=0.94)
     faces = [end, front]
     if rise:
         tiles = builder.texture(roof(rng, metres=(rise, length), scale=scale))

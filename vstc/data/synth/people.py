@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,11 @@ from vstc.data.synth import textures
 from vstc.data.synth.scene import Face, SceneBuilder, Stage, plane_at
 from vstc.data.synth.shapes import ellipse, limb, turns
 from vstc.data.synth.spec import FPS, Array64, Label
+from vstc.data.synth.textures import Rgb
 
 _STRIDE = 0.72  # metres per step, for a person of 1.75 m
-_SKIN = ((224, 184, 154), (198, 150, 118), (146, 104, 80), (104, 74, 58))
-_HAIR = ((48, 38, 34), (92, 66, 46), (150, 116, 72), (128, 124, 120), (34, 32, 34))
+_SKIN: tuple[Rgb, ...] = ((224, 184, 154), (198, 150, 118), (146, 104, 80), (104, 74, 58))
+_HAIR: tuple[Rgb, ...] = ((48, 38, 34), (92, 66, 46), (150, 116, 72), (128, 124, 120), (34, 32, 34))
 _JACKETS = (
     (58, 64, 78),
     (120, 48, 46),
@@ -25,7 +27,13 @@ _JACKETS = (
     (108, 100, 104),
     (200, 96, 88),
 )
-_TROUSERS = ((52, 56, 66), (76, 86, 108), (110, 102, 92), (44, 42, 44), (134, 120, 100))
+_TROUSERS: tuple[Rgb, ...] = (
+    (52, 56, 66),
+    (76, 86, 108),
+    (110, 102, 92),
+    (44, 42, 44),
+    (134, 120, 100),
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,29 @@ class _Pose:
     rise: Array64
 
 
-def add_person(builder: SceneBuilder, rng: np.random.Generator, walk: Walk) -> None:
+@dataclass(frozen=True)
+class Wardrobe:
+    """Textures that the people of a clip share."""
+
+    skin: list[int]
+    hair: list[int]
+    trousers: list[int]
+    shoes: list[int]
+
+
+def make_wardrobe(builder: SceneBuilder, rng: np.random.Generator) -> Wardrobe:
+    """Make the textures that people share."""
+
+    def small(colors: Sequence[Rgb]) -> list[int]:
+        return [builder.texture(textures.plain(rng, color, size=(12, 12))) for color in colors]
+
+    shoes = [tuple(rng.uniform(30, 120, 3)) for _ in range(3)]
+    return Wardrobe(small(_SKIN), small(_HAIR), small(_TROUSERS), small(shoes))
+
+
+def add_person(
+    builder: SceneBuilder, rng: np.random.Generator, wardrobe: Wardrobe, walk: Walk
+) -> None:
     """Add a person, in profile when they cross our view, from behind or in front otherwise."""
     frames = np.arange(builder.camera.num_frames)
     height = float(rng.uniform(1.55, 1.9)) if rng.random() < 0.9 else float(rng.uniform(1.1, 1.3))
@@ -61,7 +91,8 @@ def add_person(builder: SceneBuilder, rng: np.random.Generator, walk: Walk) -> N
     facing = -1.0 if walk.velocity[0] < 0 else 1.0
     steps = frames / FPS * speed / (_STRIDE * height / 1.75)
     pose = _pose(np.pi * steps + rng.uniform(0, 6), is_profile=is_profile, is_still=speed < 0.2)
-    faces = _faces(builder, rng, height=height, pose=pose, is_profile=is_profile)
+    clothes = _dress(builder, rng, wardrobe)
+    faces = _faces(rng, clothes, height=height, pose=pose, is_profile=is_profile)
     x = walk.start[0] + frames / FPS * walk.velocity[0]
     z = walk.start[1] + frames / FPS * walk.velocity[1]
     positions = np.stack([x, pose.rise * height, z], axis=1)
@@ -96,21 +127,35 @@ def _pose(phase: Array64, *, is_profile: bool, is_still: bool) -> _Pose:
     )
 
 
+@dataclass(frozen=True)
+class _Clothes:
+    coat: int
+    cloth: int
+    skin: int
+    hair: int
+    shoe: int
+
+
+def _dress(builder: SceneBuilder, rng: np.random.Generator, wardrobe: Wardrobe) -> _Clothes:
+    jacket = np.array(_JACKETS[rng.integers(len(_JACKETS))]) + rng.normal(0, 8, 3)
+    coat = builder.texture(textures.cloth(rng, tuple(jacket)))
+    skin, hair, cloth, shoe = (
+        kinds[int(rng.integers(len(kinds)))]
+        for kinds in (wardrobe.skin, wardrobe.hair, wardrobe.trousers, wardrobe.shoes)
+    )
+    return _Clothes(coat, cloth, skin, hair, shoe)
+
+
 def _faces(
-    builder: SceneBuilder,
     rng: np.random.Generator,
+    clothes: _Clothes,
     *,
     height: float,
     pose: _Pose,
     is_profile: bool,
 ) -> list[Face]:
-    jacket = np.array(_JACKETS[rng.integers(len(_JACKETS))]) + rng.normal(0, 8, 3)
-    trousers = np.array(_TROUSERS[rng.integers(len(_TROUSERS))]) + rng.normal(0, 6, 3)
-    coat = builder.texture(textures.cloth(rng, jacket))
-    cloth = builder.texture(textures.plain(rng, trousers))
-    skin = builder.texture(textures.plain(rng, _SKIN[rng.integers(len(_SKIN))], size=(12, 12)))
-    hair = builder.texture(textures.plain(rng, _HAIR[rng.integers(len(_HAIR))], size=(12, 12)))
-    shoe = builder.texture(textures.plain(rng, rng.uniform(30, 120, 3), size=(12, 12)))
+    coat, cloth, skin = clothes.coat, clothes.cloth, clothes.skin
+    hair, shoe = clothes.hair, clothes.shoe
     h = height
     hip_x, shoulder_x = (0.0, 0.0) if is_profile else (0.05 * h, 0.115 * h)
     plane = plane_at((0, 0, 0))

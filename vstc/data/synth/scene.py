@@ -211,7 +211,7 @@ class SceneBuilder:
         moving = [i for i, motion in enumerate(self._motions) if len(motion) > 1]
         labels, instances, bodies, stages, is_far = zip(*self._rows, strict=True)
         textures = np.array([face.texture for face in self._faces])
-        maps = [self._texel_map(face, atlas) for face in self._faces]
+        maps = self._texel_maps(atlas)
         lengths = [len(face.outline) for face in self._faces]
         outlines = np.concatenate([face.outline for face in self._faces])
         depths = np.zeros((num_frames, len(self._faces)))
@@ -232,12 +232,12 @@ class SceneBuilder:
             corners=np.concatenate([outlines, np.ones((len(outlines), 1))], axis=1),
             face_of_corner=np.repeat(np.arange(len(lengths)), lengths),
             starts=np.concatenate([[0], np.cumsum(lengths)]),
-            texel_from_plane=np.stack(maps),
+            texel_from_plane=maps,
             textures=textures,
-            texels_per_metre=np.array([np.sqrt(abs(np.linalg.det(m[:2, :2]))) for m in maps]),
+            texels_per_metre=np.sqrt(maps[:, 0, 0] * maps[:, 1, 1]),
             is_two_sided=np.array([face.is_two_sided for face in self._faces]),
             is_convex=np.array([face.is_convex for face in self._faces]),
-            lights=np.array([self._light(i) for i in range(len(self._faces))]),
+            lights=self._lights(),
             labels=np.array(labels, np.uint8),
             instances=np.array(instances, np.uint16),
             bodies=np.array(bodies, np.int64),
@@ -246,25 +246,36 @@ class SceneBuilder:
             shadows=_join_shadows(self._shadows, num_frames),
         )
 
-    def _light(self, index: int) -> float:
-        if self._rows[index][3] is Stage.SKY:
-            return 1.0
-        plane = self._motions[index][0]
-        (ax, ay, az), (bx, by, bz) = plane[:, 0], plane[:, 1]
-        outward = np.array([az * by - ay * bz, ax * bz - az * bx, ay * bx - ax * by])
-        outward /= max(float(np.hypot(np.hypot(*outward[:2]), outward[2])), 1e-12)
-        is_seen_from_behind = float(outward @ (self.camera.centres[0] - plane[:, 2])) < 0
-        if self._faces[index].is_two_sided and is_seen_from_behind:
-            outward = -outward
-        return self._faces[index].shade * self.weather.light_on(outward)
+    def _lights(self) -> Array64:
+        """Return the light on every face, (P,), as it stands in the first frame."""
+        planes = np.stack([motion[0] for motion in self._motions])
+        is_two_sided = np.array([face.is_two_sided for face in self._faces])
+        outward = -cross(planes[..., 0], planes[..., 1])
+        outward /= np.maximum(np.sqrt((outward**2).sum(axis=1)), 1e-12)[:, None]
+        towards_us = ((self.camera.centres[0] - planes[..., 2]) * outward).sum(axis=1)
+        outward[is_two_sided & (towards_us < 0)] *= -1
+        shades = np.array([face.shade for face in self._faces])
+        is_sky = np.array([row[3] is Stage.SKY for row in self._rows])
+        return np.where(is_sky, 1.0, shades * self.weather.light_on(outward))
 
-    @staticmethod
-    def _texel_map(face: Face, atlas: Atlas) -> Array64:
-        low, high = face.outline.min(axis=0), face.outline.max(axis=0)
-        scale = atlas.sizes[face.texture] / np.maximum(high - low, 1e-6)
-        mapped = np.diag([*scale, 1.0])
-        mapped[:2, 2] = -low * scale - 0.5
-        return mapped
+    def _texel_maps(self, atlas: Atlas) -> Array64:
+        """Return the maps, (P, 3, 3), that spread each texture over the box of its face."""
+        low = np.array([face.outline.min(axis=0) for face in self._faces])
+        high = np.array([face.outline.max(axis=0) for face in self._faces])
+        textures = [face.texture for face in self._faces]
+        scale = atlas.sizes[textures] / np.maximum(high - low, 1e-6)
+        maps = np.zeros((len(low), 3, 3))
+        maps[:, 0, 0], maps[:, 1, 1], maps[:, 2, 2] = scale[:, 0], scale[:, 1], 1
+        maps[:, :2, 2] = -low * scale - 0.5
+        return maps
+
+
+def cross(a: Array64, b: Array64) -> Array64:
+    """Return the cross products of (..., 3) vectors, without the overhead of numpy's."""
+    x = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
+    y = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
+    z = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return np.stack([x, y, z], axis=-1)
 
 
 def _join_shadows(shadows: list[Array64], num_frames: int) -> Shadows:

@@ -65,7 +65,7 @@ class SensorModel:
         levels = np.arange(256)[:, None] * gain * self._tint * balance
         # A soft shoulder keeps bright skies from clipping.
         levels = np.where(levels > 200, 200 + 55 * np.tanh((levels - 200) / 55), levels)
-        return np.clip(np.rint(levels), 0, 255).astype(np.uint8)[None]
+        return np.asarray(np.clip(np.rint(levels), 0, 255)[None], np.uint8)
 
 
 def blur_along(image: Array8, motion: Array32) -> Array8:
@@ -79,6 +79,6 @@ def blur_along(image: Array8, motion: Array32) -> Array8:
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
     total = np.zeros(image.shape, np.float32)
     for part in np.linspace(-0.5, 0.5, _BLUR_SAMPLES, dtype=np.float32):
-        place = grid + part * motion
-        total += cv2.remap(image, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        x, y = cv2.split(grid + part * motion)
+        total += cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(np.rint(total / _BLUR_SAMPLES), np.uint8)

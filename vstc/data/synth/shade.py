@@ -13,7 +13,9 @@ from vstc.data.synth.scene import Scene, Stage
 from vstc.data.synth.spec import Array8, Array32, Array64, Label
 from vstc.data.synth.view import FACE_MASK, SHADOW_BIT, SUBPIXELS, View
 
-_ROW = 256  # cv2.remap wants pictures less than 32768 wide; long lists are folded
+_OFFSETS = tuple(np.ndindex(SUBPIXELS, SUBPIXELS))  # (row, column) of the samples of a pixel
+# So many samples at a time: their arrays stay in the cache, and cv2.remap takes them as one row.
+_BLOCK = 8192
 
 
 @dataclass(frozen=True)
@@ -35,70 +37,87 @@ def shade(scene: Scene, view: View) -> Picture:
     samples = view.ids.reshape(height, SUBPIXELS, width, SUBPIXELS)
     centre = samples[:, 1, :, 1]
     is_mixed = np.zeros((height, width), np.bool_)
-    for row in range(SUBPIXELS):
-        for column in range(SUBPIXELS):
-            if (row, column) != (1, 1):
-                is_mixed |= samples[:, row, :, column] != centre
+    for row, column in _OFFSETS:
+        is_mixed |= samples[:, row, :, column] != centre
     mixed_y, mixed_x = np.nonzero(is_mixed)
-    mixed_ids = samples[mixed_y, :, mixed_x, :].reshape(-1)
-    step = (np.arange(SUBPIXELS, dtype=np.float32) - SUBPIXELS // 2) / SUBPIXELS
-    sub_x = mixed_x[:, None, None].astype(np.float32) + step[None, None, :]
-    sub_y = mixed_y[:, None, None].astype(np.float32) + step[None, :, None]
-    shape = (len(mixed_x), SUBPIXELS, SUBPIXELS)
+    # (9, mixed): the nine samples of a pixel lie far apart, so that sums over them are quick.
+    mixed_ids = np.stack([samples[mixed_y, i, mixed_x, j] for i, j in _OFFSETS])
+    offsets = (np.array(_OFFSETS, np.float32) - SUBPIXELS // 2) / SUBPIXELS
+    sub_y, sub_x = mixed_y + offsets[:, :1], mixed_x + offsets[:, 1:]
     grid_y, grid_x = np.indices((height, width), np.float32)
-    colors = _colors(
+    planes = _colors(
         scene,
         view,
-        ids=np.concatenate([centre.reshape(-1), mixed_ids]),
-        x=np.concatenate([grid_x.reshape(-1), np.broadcast_to(sub_x, shape).reshape(-1)]),
-        y=np.concatenate([grid_y.reshape(-1), np.broadcast_to(sub_y, shape).reshape(-1)]),
+        ids=np.concatenate([centre.reshape(-1), mixed_ids.reshape(-1)]),
+        x=np.concatenate([grid_x.reshape(-1), sub_x.reshape(-1)], dtype=np.float32),
+        y=np.concatenate([grid_y.reshape(-1), sub_y.reshape(-1)], dtype=np.float32),
     )
-    image = colors[: height * width].reshape(height, width, 3)
-    image[mixed_y, mixed_x] = (
-        colors[height * width :].reshape(-1, SUBPIXELS * SUBPIXELS, 3).mean(axis=1)
-    )
+    count = height * width
+    channels = []
+    for plane in planes:
+        channel = plane[:count].reshape(height, width)
+        channel[is_mixed] = plane[count:].reshape(len(_OFFSETS), -1).sum(axis=0) / len(_OFFSETS)
+        channels.append(cv2.convertScaleAbs(channel))
     is_object = np.isin(scene.labels, (Label.CAR, Label.PERSON)).astype(np.float32)
     alpha = is_object[centre & np.uint16(FACE_MASK)]
     covered = is_object[mixed_ids & np.uint16(FACE_MASK)]
-    alpha[mixed_y, mixed_x] = covered.reshape(-1, SUBPIXELS * SUBPIXELS).mean(axis=1)
-    return Picture(cv2.convertScaleAbs(image), alpha)
+    alpha[is_mixed] = covered.sum(axis=0) / len(_OFFSETS)
+    return Picture(np.asarray(cv2.merge(channels), np.uint8), alpha)
 
 
 def _colors(
     scene: Scene, view: View, *, ids: NDArray[np.uint16], x: Array32, y: Array32
 ) -> Array32:
-    """Return (N, 3) float32 colours of samples at (x, y) that see the faces ``ids``."""
-    faces = (ids & np.uint16(FACE_MASK)).astype(np.intp)
-    maps = _atlas_from_image(scene, view).astype(np.float32)
-    terms = [maps[:, i].take(faces) for i in range(9)]
-    inverse_depth = terms[6] * x + terms[7] * y + terms[8]
-    u = (terms[0] * x + terms[1] * y + terms[2]) / inverse_depth
-    v = (terms[3] * x + terms[4] * y + terms[5]) / inverse_depth
-    texels = _look_up(scene.atlas.image, u, v)
-    lights = np.stack([scene.lights, scene.lights * scene.weather.shadow]).astype(np.float32)
-    light = lights.reshape(-1).take(faces + (ids >> SHADOW_BIT).astype(np.intp) * len(maps))
-    clear = inverse_depth * np.float32(scene.weather.haze_distance)
-    clear = clear / (1 + clear)
-    light *= clear
-    colors: Array32 = np.multiply(texels, light[:, None], dtype=np.float32)
-    hazy = (1 - clear)[:, None] * np.float32(scene.weather.horizon)
-    colors += hazy
+    """Return (3, N) red, green and blue of samples at (x, y) that see the faces ``ids``."""
+    maps = np.ascontiguousarray(_atlas_from_image(scene, view).T, np.float32)
+    lights = np.concatenate([scene.lights, scene.lights * scene.weather.shadow])
+    surface = _Surface(scene, maps, lights.astype(np.float32))
+    colors = np.empty((3, len(ids)), np.float32)
+    for start in range(0, len(ids), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        for channel, values in zip(colors, surface(ids[block], x[block], y[block]), strict=True):
+            channel[block] = values
     return colors
 
 
-def _look_up(image: Array8, u: Array32, v: Array32) -> Array8:
-    count = len(u)
-    rows = -(-count // _ROW)
-    folded = np.zeros((2, rows * _ROW), np.float32)
-    folded[0, :count], folded[1, :count] = u, v
-    found = cv2.remap(
-        image,
-        folded[0].reshape(rows, _ROW),
-        folded[1].reshape(rows, _ROW),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(found.reshape(-1, 3)[:count], np.uint8)
+@dataclass(frozen=True)
+class _Surface:
+    """Colours samples of one frame.
+
+    Attributes:
+        maps: (9, P) homographies from pixels to the atlas.
+        lights: (2 P,) light on the faces, then the same in the shade.
+    """
+
+    scene: Scene
+    maps: Array32
+    lights: Array32
+
+    def __call__(self, ids: NDArray[np.uint16], x: Array32, y: Array32) -> list[Array32]:
+        faces = (ids & np.uint16(FACE_MASK)).astype(np.intp)
+        terms = [row.take(faces) for row in self.maps]
+        inverse_depth = terms[6] * x + terms[7] * y + terms[8]
+        depth = 1 / inverse_depth
+        u = (terms[0] * x + terms[1] * y + terms[2]) * depth
+        v = (terms[3] * x + terms[4] * y + terms[5]) * depth
+        faces += (ids >> SHADOW_BIT).astype(np.intp) * self.maps.shape[1]
+        light = self.lights.take(faces)
+        weather = self.scene.weather
+        clear = inverse_depth * np.float32(weather.haze_distance)
+        clear /= 1 + clear
+        light *= clear
+        hazy = 1 - clear
+        texels = _look_up(self.scene.atlas.image, u, v)
+        return [
+            texel * light + hazy * np.float32(haze)
+            for texel, haze in zip(texels, weather.horizon, strict=True)
+        ]
+
+
+def _look_up(image: Array8, u: Array32, v: Array32) -> list[Array8]:
+    """Return the channels, (N,) each, of a picture at the points (u, v)."""
+    found = cv2.remap(image, u[None], v[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return [np.asarray(channel, np.uint8).reshape(-1) for channel in cv2.split(found)]
 
 
 def _atlas_from_image(scene: Scene, view: View) -> Array64:

@@ -11,7 +11,7 @@ from vstc.data.synth.cars import Drive, add_car, driving, parked
 from vstc.data.synth.greenery import Greenery, StreetFurniture
 from vstc.data.synth.ground import FRONT_X, ROAD_HALF, add_backdrop, add_ground, add_sky
 from vstc.data.synth.houses import add_house, draw_plots
-from vstc.data.synth.people import Walk, add_person
+from vstc.data.synth.people import Walk, add_person, make_wardrobe
 from vstc.data.synth.scene import Scene, SceneBuilder
 from vstc.data.synth.spec import FPS, Array64
 from vstc.data.synth.weather import draw_weather
@@ -128,9 +128,7 @@ def _add_traffic(builder: SceneBuilder, rng: np.random.Generator, plan: _Plan) -
         start += float(rng.uniform(10, 20))
 
 
-def _add_crossing_cars(
-    builder: SceneBuilder, rng: np.random.Generator, junction_z: float
-) -> None:
+def _add_crossing_cars(builder: SceneBuilder, rng: np.random.Generator, junction_z: float) -> None:
     frames = builder.camera.num_frames
     for lane, direction in ((1.8, -1), (-1.8, 1)):
         if rng.random() < 0.25:
@@ -146,23 +144,26 @@ def _add_crossing_cars(
 
 def _add_walkers(builder: SceneBuilder, rng: np.random.Generator, plan: _Plan) -> None:
     seconds = builder.camera.num_frames / FPS
+    wardrobe = make_wardrobe(builder, rng)
     for _ in range(int(rng.integers(5, 11))):
         side = float(rng.choice([-1.0, 1.0]))
         x = side * (ROAD_HALF + float(rng.uniform(0.9, 2.7)))
         z = plan.end_z * float(rng.uniform(0, 1)) + 5 + float(rng.gamma(2.0, 5.0))
         pace = float(rng.choice([-1.35, -1.1, 0.0, 1.15, 1.4]))
-        add_person(builder, rng, Walk((x, z), (0.0, pace)))
+        add_person(builder, rng, wardrobe, Walk((x, z), (0.0, pace)))
     crossing = [] if plan.zebra_z is None else [plan.zebra_z] * int(rng.integers(1, 4))
     # Some walk across the sidewalk, to a door or to the kerb, at any place.
     across = [plan.end_z + float(rng.uniform(6, 13)) for _ in range(int(rng.integers(0, 3)))]
     for z in crossing:
         pace = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.9, 1.6))
         x = float(rng.uniform(-3, 4)) - pace * seconds / 2
-        add_person(builder, rng, Walk((x, z + float(rng.uniform(-1.2, 1.2))), (pace, 0.0)))
+        add_person(
+            builder, rng, wardrobe, Walk((x, z + float(rng.uniform(-1.2, 1.2))), (pace, 0.0))
+        )
     for z in across:
         pace = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 0.7))
         x = float(rng.choice([-1.0, 1.0])) * (ROAD_HALF + 1.6) - pace * min(seconds, 2.0) / 2
-        add_person(builder, rng, Walk((x, z), (pace, 0.0)))
+        add_person(builder, rng, wardrobe, Walk((x, z), (pace, 0.0)))
 
 
 def _is_at_junction(plan: _Plan, z: float) -> bool:

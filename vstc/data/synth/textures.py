@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from vstc.data.synth.spec import Array8, Array32
+from vstc.data.synth.spec import Array8, Array32, Array64
 from vstc.data.synth.weather import Weather
 
-Rgb = Sequence[float]
+Rgb = Sequence[float] | Array64
 
 
 def fractal_noise(
@@ -36,8 +36,7 @@ def fractal_noise(
 
 def tinted(base: Rgb, noise: Array32, strength: float) -> Array32:
     """Turn noise to an RGB texture around a colour, (H, W, 3) float32."""
-    color = np.asarray(base, np.float32)
-    return np.asarray(color + (strength * noise)[..., None], np.float32)
+    return np.asarray(_color(base) + (strength * noise)[..., None], np.float32)
 
 
 def finish(texture: Array32) -> Array8:
@@ -81,11 +80,11 @@ def sky(rng: np.random.Generator, weather: Weather, *, size: tuple[int, int]) ->
     """Make the sky: a gradient to the horizon at the lower quarter, and clouds."""
     height, width = size
     down = np.clip(np.linspace(0, 1.25, height, dtype=np.float32), 0, 1)[:, None, None] ** 1.6
-    texture = (1 - down) * np.float32(weather.zenith) + down * np.float32(weather.horizon)
+    texture = (1 - down) * _color(weather.zenith) + down * _color(weather.horizon)
     texture = np.repeat(texture, width, axis=1)
     clouds = fractal_noise(rng, (height * 2, width), cells=11, octaves=4)[::2]
     cover = np.clip(0.9 * clouds + 3.2 * weather.cloud_share - 1.9, 0, 1)[..., None] * (1 - down)
-    return finish(texture + cover * (np.float32(weather.cloud) - texture))
+    return finish(texture + cover * (_color(weather.cloud) - texture))
 
 
 def asphalt(
@@ -109,7 +108,7 @@ def asphalt(
         x, y = int(rng.uniform(0, 0.8) * width), int(rng.uniform(0, 0.8) * height)
         patch = texture[y : y + int(height * rng.uniform(0.1, 0.3)), x : x + width // 6]
         patch += np.float32(rng.uniform(-16, 8))
-    paint = np.float32((208, 208, 200))
+    paint = _color((208, 208, 200))
     line = max(1, round(0.012 * width))
     if has_zebra:
         top, bottom = int(0.3 * height), int(0.65 * height)
@@ -138,6 +137,10 @@ def pavement(rng: np.random.Generator, *, size: tuple[int, int], base: Rgb) -> A
     texture[:: max(2, height // 16)] -= 18
     texture[:, :: max(2, width // 5)] -= 18
     kerb = max(2, width // 14)
-    texture[:, :kerb] = np.float32(base) + 26
+    texture[:, :kerb] = _color(base) + 26
     texture[:, kerb : kerb + max(1, kerb // 3)] -= 30
     return finish(texture)
+
+
+def _color(color: Rgb) -> Array32:
+    return np.asarray(color, np.float32)

@@ -15,6 +15,7 @@ FIXED_POINT = 64  # steps per pixel of flow files: truth is rounded to what they
 LARGEST_FLOW = 500.0
 RETURN_WITHIN = 1.0
 _NEAR = 0.05
+_BAND_PIXELS = 8192
 
 Mask = NDArray[np.bool_]
 
@@ -58,27 +59,23 @@ def pair_truth(scene: Scene, view_prev: View, view_next: View) -> PairTruth:
 def _flow(ids: NDArray[np.intp], here: View, there: View) -> tuple[Array32, Mask]:
     """Return the flow of the faces that are seen here, and where they stay before the camera."""
     motion = there.image_from_plane @ here.plane_from_image
-    moved = (motion - np.eye(3)).reshape(-1, 9).astype(np.float32)
+    moved = np.ascontiguousarray((motion - np.eye(3)).reshape(-1, 9).T, np.float32)
     height, width = ids.shape
-    y, x = np.ogrid[:height, :width]
-    x, y = x.astype(np.float32), y.astype(np.float32)
-    # With A = motion - 1 and depth ratio w = 1 + (A p)_z: flow = ((A p)_xy - p (A p)_z) / w,
-    # which loses no digits where the flow is small.
-    dx, dy, dz = (
-        moved[:, 3 * i].take(ids) * x
-        + moved[:, 3 * i + 1].take(ids) * y
-        + moved[:, 3 * i + 2].take(ids)
-        for i in range(3)
-    )
-    ratio = 1 + dz
-    is_ahead = ratio > _NEAR
-    np.maximum(ratio, np.float32(_NEAR), out=ratio)
+    x = np.arange(width, dtype=np.float32)
     flow = np.empty((height, width, 2), np.float32)
-    np.divide(dx - x * dz, ratio, out=flow[..., 0])
-    np.divide(dy - y * dz, ratio, out=flow[..., 1])
-    flow *= FIXED_POINT
-    np.rint(flow, out=flow)
-    flow /= FIXED_POINT
+    is_ahead = np.empty((height, width), np.bool_)
+    for rows in _bands(ids.shape):
+        y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+        terms = [row.take(ids[rows]) for row in moved]
+        # With A = motion - 1 and depth ratio w = 1 + (A p)_z: flow = ((A p)_xy - p (A p)_z) / w,
+        # which loses no digits where the flow is small.
+        dx, dy, dz = (terms[i] * x + terms[i + 1] * y + terms[i + 2] for i in (0, 3, 6))
+        ratio = 1 + dz
+        is_ahead[rows] = ratio > _NEAR
+        scale = FIXED_POINT / np.maximum(ratio, np.float32(_NEAR))
+        flow[rows, :, 0] = np.rint((dx - x * dz) * scale)
+        flow[rows, :, 1] = np.rint((dy - y * dz) * scale)
+        flow[rows] /= FIXED_POINT
     np.clip(flow, -LARGEST_FLOW, LARGEST_FLOW, out=flow)
     return flow, is_ahead
 
@@ -89,13 +86,25 @@ def _returns(
     bodies: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> Mask:
     height, width = flow.shape[:2]
-    y, x = np.ogrid[:height, :width]
-    target_x = np.floor(flow[..., 0] + (x + np.float32(0.5))).astype(np.int32)
-    target_y = np.floor(flow[..., 1] + (y + np.float32(0.5))).astype(np.int32)
-    is_inside = (target_x >= 0) & (target_x < width) & (target_y >= 0) & (target_y < height)
-    place = np.where(is_inside, target_y * width + target_x, 0)
-    back = flow_back.reshape(-1, 2).take(place, axis=0)
-    is_inside &= bodies[1].reshape(-1).take(place) == bodies[0]
-    is_inside &= np.abs(target_x + back[..., 0] - x) <= RETURN_WITHIN
-    is_inside &= np.abs(target_y + back[..., 1] - y) <= RETURN_WITHIN
-    return is_inside
+    x = np.arange(width, dtype=np.float32)
+    back_x, back_y = (np.ascontiguousarray(flow_back[..., i]).reshape(-1) for i in range(2))
+    bodies_there = bodies[1].reshape(-1)
+    is_back = np.empty((height, width), np.bool_)
+    for rows in _bands((height, width)):
+        y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+        target_x = np.floor(flow[rows, :, 0] + (x + np.float32(0.5)))
+        target_y = np.floor(flow[rows, :, 1] + (y + np.float32(0.5)))
+        is_inside = (target_x >= 0) & (target_x < width) & (target_y >= 0) & (target_y < height)
+        place = np.where(is_inside, target_y * width + target_x, 0).astype(np.intp)
+        is_inside &= bodies_there.take(place) == bodies[0][rows]
+        is_inside &= np.abs(target_x + back_x.take(place) - x) <= RETURN_WITHIN
+        is_inside &= np.abs(target_y + back_y.take(place) - y) <= RETURN_WITHIN
+        is_back[rows] = is_inside
+    return is_back
+
+
+def _bands(size: tuple[int, ...]) -> list[slice]:
+    """Cut a frame into bands of rows whose arrays stay in the cache."""
+    height, width = size
+    step = max(1, _BAND_PIXELS // width)
+    return [slice(top, min(top + step, height)) for top in range(0, height, step)]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.data.synth.scene import Scene, Stage
+from vstc.data.synth.scene import Scene, Stage, cross
 from vstc.data.synth.spec import Array8, Array64
 
 SUBPIXELS = 3  # odd, so that the middle sample is the centre of the pixel
@@ -72,7 +72,7 @@ def invert(matrices: Array64) -> tuple[Array64, Array64]:
         The inverses (of singular ones: zeros) and the determinants.
     """
     a, b, c = matrices[..., 0], matrices[..., 1], matrices[..., 2]
-    rows = np.stack([_cross(b, c), _cross(c, a), _cross(a, b)], axis=-2)
+    rows = np.stack([cross(b, c), cross(c, a), cross(a, b)], axis=-2)
     determinant = (a * rows[..., 0, :]).sum(axis=-1)
     is_regular = np.abs(determinant) > _SINGULAR
     factor = np.where(is_regular, 1 / np.where(is_regular, determinant, 1.0), 0.0)
@@ -107,9 +107,7 @@ class _Outlines:
         size: Height and width of the frame.
     """
 
-    def __init__(
-        self, points: Array64, starts: NDArray[np.int64], size: tuple[int, int]
-    ) -> None:
+    def __init__(self, points: Array64, starts: NDArray[np.int64], size: tuple[int, int]) -> None:
         self._points = points
         self._starts = starts.tolist()
         self._samples = to_samples(points)
@@ -128,7 +126,8 @@ class _Outlines:
 
     def middling_depths(self) -> Array64:
         """Return a depth between the nearest and the farthest corner, (P,)."""
-        return np.sqrt(np.maximum(self._nearest, 2.0) * np.maximum(self._farthest, 2.0))
+        depths = np.maximum(self._nearest, 2.0) * np.maximum(self._farthest, 2.0)
+        return np.asarray(np.sqrt(depths))
 
     def paint(
         self,
@@ -164,10 +163,3 @@ def _shade_ground(ids: Ids, scene: Scene, time: int) -> None:
     mask = np.zeros(ids.shape, np.uint8)
     outlines.paint(mask, shown, is_convex=np.ones(len(points), np.bool_), value=1)
     ids |= mask.astype(np.uint16) << SHADOW_BIT
-
-
-def _cross(a: Array64, b: Array64) -> Array64:
-    x = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
-    y = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
-    z = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-    return np.stack([x, y, z], axis=-1)

@@ -39,9 +39,10 @@ class Weather:
     shadow: float
     sun: tuple[float, float, float]
 
-    def light_on(self, normal: Array64) -> float:
-        """Return the light on a surface with this unit normal."""
-        return self.ambient + self.sunlight * max(0.0, float(normal @ np.array(self.sun)))
+    def light_on(self, normals: Array64) -> Array64:
+        """Return the light on surfaces with these unit normals, (..., 3)."""
+        facing = np.maximum(0.0, normals @ np.array(self.sun))
+        return np.asarray(self.ambient + self.sunlight * facing)
 
 
 _KINDS: dict[str, Weather] = {
@@ -94,11 +95,11 @@ _KINDS: dict[str, Weather] = {
         sun=(0.3, -0.95, -0.1),
     ),
     "dusk": Weather(
-        zenith=(72, 84, 126),
-        horizon=(214, 162, 150),
-        cloud=(166, 132, 150),
-        cloud_share=0.5,
-        tint=(0.84, 0.8, 0.92),
+        zenith=(78, 96, 142),
+        horizon=(228, 186, 164),
+        cloud=(176, 150, 160),
+        cloud_share=0.45,
+        tint=(0.88, 0.86, 0.95),
         ambient=0.62,
         sunlight=0.2,
         haze_distance=230,
