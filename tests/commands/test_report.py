@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,18 @@ def test_missing_and_incomplete_artifacts_are_input_errors(run: Any, tmp_path: P
     assert "incomplete" in done.stderr
     assert "vstc predict x --resume" in done.stderr
     assert not (tmp_path / "report").exists()
+
+
+def test_what_is_missing_is_told_on_stderr_and_in_json(
+    run: Any, project: Made, tmp_path: Path
+) -> None:
+    predictions = shutil.copytree(project.baseline["predictions"], tmp_path / "predictions")
+    (predictions / "c0" / "001.png").write_bytes(b"no picture")
+    done = run("report", predictions, "-o", tmp_path / "report", "--json")
+    assert "label is not readable" in done.json["notes"][0]
+    assert "warning: No pictures of baseline: label is not readable" in done.stderr
+    again = run("report", predictions, "-o", tmp_path / "report", "--json", "--resume")
+    assert again.json == done.json
 
 
 def test_bad_flags_are_config_errors(report: Any, project: Made) -> None:

@@ -46,6 +46,8 @@ def command(
     flags = {"title": title, "names": parse_names(name) or None}
     settings = resolve(ReportSettings, config_file=config, sets=sets, flags=flags)
     report = write_report(artifacts, output, settings=settings, existing=existing, dry_run=dry_run)
+    for text in report.notes:
+        console.warn(text)
     told = report.as_json() | {"dry_run": dry_run}
     console.result(told, as_json=as_json, render=lambda: _lines(told))
 

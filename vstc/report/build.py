@@ -41,6 +41,7 @@ class Report:
         size_bytes: Its size.
         headline: The comparison in one sentence; empty where nothing compares.
         sections: Titles of the sections.
+        notes: What is missing or needs care.
         sources: The artifacts in it.
     """
 
@@ -48,6 +49,7 @@ class Report:
     size_bytes: int
     headline: str
     sections: tuple[str, ...]
+    notes: tuple[str, ...]
     sources: tuple[Source, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -57,6 +59,7 @@ class Report:
             "bytes": self.size_bytes,
             "headline": self.headline,
             "sections": list(self.sections),
+            "notes": list(self.notes),
             "artifacts": [
                 {"name": source.name, "path": str(source.path), "kind": source.kind}
                 for source in self.sources
@@ -101,7 +104,7 @@ def write_report(
             page = build_page(sources, title=settings.title)
             workspace.write_bytes(FILE, page.html.encode())
             told = {"headline": page.headline, "sections": list(page.sections)}
-            workspace.finish(metrics=told)
+            workspace.finish(metrics=told | {"notes": list(page.notes)})
         figures = workspace.manifest["metrics"] if workspace.manifest else {}
     return _report(output, (output / FILE).stat().st_size, figures, sources)
 
@@ -114,5 +117,6 @@ def _report(
         size_bytes=size_bytes,
         headline=told["headline"],
         sections=tuple(told["sections"]),
+        notes=tuple(told["notes"]),
         sources=sources,
     )

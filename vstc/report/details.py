@@ -21,7 +21,7 @@ _CLASSES_DRAWN = 40
 def details_sections(contests: Sequence[Contest]) -> list[Section]:
     """Build the sections on consistency, classes and clips, those that have something to say."""
     parts = (
-        ("consistency", "Consistency, frame by frame", _consistency),
+        ("consistency", "Consistency frame by frame", _consistency),
         ("classes", "Per class", _classes),
         ("clips", "Clips and protocol", _clips),
     )

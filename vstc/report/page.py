@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vstc.report.ancestry import ancestry_section
-from vstc.report.blocks import Section
+from vstc.report.blocks import Note, Section
 from vstc.report.contests import Contest, read_contests
 from vstc.report.datasets import datasets_section
 from vstc.report.details import details_sections
@@ -30,11 +30,13 @@ class Page:
         html: The file.
         headline: How the last run compares with the first; empty where nothing compares.
         sections: Titles of the sections.
+        notes: What is missing or needs care, as the page says it.
     """
 
     html: str
     headline: str
     sections: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def build_page(sources: Sequence[Source], *, title: str) -> Page:
@@ -71,7 +73,9 @@ def build_page(sources: Sequence[Source], *, title: str) -> Page:
         markup=Markup,
     )
     titles = tuple(section.title for section in sections)
-    return Page(html=html, headline=headline(contests), sections=titles)
+    blocks = [block for section in sections for block in section.blocks]
+    notes = tuple(block.text for block in blocks if isinstance(block, Note))
+    return Page(html=html, headline=headline(contests), sections=titles, notes=notes)
 
 
 def _sections(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,7 +113,12 @@ def _flow_archives(sources: Sequence[Source]) -> list[FlowArchive]:
         place = find_input(source.path, ref["path"]) if ref else None
         if place is not None:
             folders.append(place)
-    return [FlowArchive(folder) for folder in dict.fromkeys(folders)]
+    archives = []
+    for folder in dict.fromkeys(folders):
+        # Flow that was used once and is not whole now is no loss: flow is computed instead.
+        with suppress(InputError):
+            archives.append(FlowArchive(folder))
+    return archives
 
 
 def _scene_blocks(scene: Scene) -> list[Block]:
