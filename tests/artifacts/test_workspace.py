@@ -170,6 +170,20 @@ def test_overwrite_refuses_to_delete_its_own_input(tmp_path: Path) -> None:
     assert (tmp_path / "x" / "manifest.json").is_file()
 
 
+def test_overwrite_refuses_to_delete_an_artifact_of_another_kind(tmp_path: Path) -> None:
+    make(tmp_path / "run", kind="vstc.checkpoint")
+    with pytest.raises(OutputError, match=r"is a vstc\.checkpoint and not a vstc\.thing"):
+        make(tmp_path / "run", existing=ExistingOutput.OVERWRITE)
+    assert read_manifest(tmp_path / "run", kind="vstc.checkpoint")
+
+
+def test_overwrite_repairs_a_folder_whose_record_is_damaged(tmp_path: Path) -> None:
+    make(tmp_path / "x")
+    (tmp_path / "x" / "manifest.json").write_text("{")
+    make(tmp_path / "x", existing=ExistingOutput.OVERWRITE)
+    assert read_manifest(tmp_path / "x", kind=KIND)
+
+
 def test_dry_check_writes_nothing(tmp_path: Path) -> None:
     check_output(tmp_path / "x", kind=KIND, config={})
     assert list(tmp_path.iterdir()) == []

@@ -219,6 +219,7 @@ def check_output(
         )
     if existing is ExistingOutput.OVERWRITE:
         _refuse_to_delete_inputs(output, inputs)
+        _refuse_to_delete_other_kinds(output, kind)
         return
     if existing is ExistingOutput.REFUSE:
         state = "exists" if MANIFEST in held else "was begun but is not complete"
@@ -274,6 +275,20 @@ def _refuse_to_delete_inputs(output: Path, inputs: Sequence[InputRef]) -> None:
             raise OutputError(
                 f"--overwrite would delete the input {ref.path} ({ref.role})",
                 hint="give -o another folder",
+            )
+
+
+def _refuse_to_delete_other_kinds(output: Path, kind: str) -> None:
+    """Refuse to lose a training to a mistyped ``-o``; an unreadable record is no obstacle."""
+    for name in (MANIFEST, PROGRESS):
+        try:
+            found = json.loads((output / name).read_text(encoding="utf-8"))["kind"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if found != kind:
+            raise OutputError(
+                f"--overwrite would delete {output}, which is a {found} and not a {kind}",
+                hint="give -o another folder, or delete this one yourself",
             )
 
 
