@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from vstc.artifacts import workspace
 from vstc.artifacts.lineage import trace
 from vstc.artifacts.manifest import read_manifest
 from vstc.artifacts.workspace import open_artifact
@@ -97,6 +98,8 @@ def observe(output: Path) -> dict[str, Any]:
 
 
 def main(folder: Path, scene: str) -> None:
+    # Versions and the git state play no part here, and asking for them costs two processes.
+    workspace.environment = dict
     old, new = {"name": "old"}, {"name": "new"}
     operation = 0
     is_killed = True
