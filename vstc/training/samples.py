@@ -122,7 +122,7 @@ class SampleMaker:
         crop = draw_crop(
             random,
             self._augmentation,
-            source_size=(frames[0].shape[0], frames[0].shape[1]),
+            source_size=_common_size(frames, anchor.clip),
             input_scale=settings.input_scale,
         )
         recolor = self._draw_recolor(random)
@@ -169,12 +169,25 @@ class SampleMaker:
         if not is_blurred and self._settings.color == 0:
             return lambda frame: frame
 
+        # Not convertScaleAbs: it would turn what falls below black bright again.
+        levels = np.clip(np.rint(gain * np.arange(256) + 128 * (bias - 1)), 0, 255)
+        table = levels.astype(np.uint8)
+
         def recolor(frame: Array8) -> Array8:
             if is_blurred:
                 frame = np.asarray(cv2.GaussianBlur(frame, _BLUR_KERNEL, 0), np.uint8)
-            return np.asarray(cv2.convertScaleAbs(frame, None, gain, 128 * (bias - 1)), np.uint8)
+            return np.asarray(cv2.LUT(frame, table), np.uint8)
 
         return recolor
+
+
+def _common_size(frames: list[Array8], clip: Clip) -> tuple[int, int]:
+    """Return the (height, width) of all frames of a sample."""
+    sizes = {(frame.shape[0], frame.shape[1]) for frame in frames}
+    if len(sizes) > 1:
+        shown = ", ".join(sorted(f"{width}x{height}" for height, width in sizes))
+        raise InputError(f"frames of clip {clip.id} differ in size: {shown}")
+    return sizes.pop()
 
 
 def read_warped_flow(
