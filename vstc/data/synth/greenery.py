@@ -155,13 +155,7 @@ def _cast(
     along = np.array([sun[0], sun[2]]) / sun[1]  # metres on the ground per metre of height
     across = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-6)
     foot = np.array([x, z])
-    first, last = foot + along * start, foot + along * height
-    outline = [
-        first - across * radius * 0.7,
-        first + across * radius * 0.7,
-        (first + last) / 2 + across * radius,
-        last + across * radius * 0.5,
-        last - across * radius * 0.5,
-        (first + last) / 2 - across * radius,
-    ]
+    middle, reach = foot + along * (start + height) / 2, along * (height - start) / 2
+    angle = np.linspace(0, 2 * np.pi, 14, endpoint=False)[:, None]
+    outline = middle + np.cos(angle) * reach + np.sin(angle) * across * radius
     builder.shadow(np.array([outline]))

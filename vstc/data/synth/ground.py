@@ -64,7 +64,7 @@ def add_ground(
         junction_z: Where another road crosses, or None.
         grass_sides: Whether there is a park on the left and on the right.
     """
-    scale = 22 * builder.scale
+    scale = 18 * builder.scale
     grey = float(rng.uniform(84, 124))
     base = (grey, grey, grey * rng.uniform(0.98, 1.06))
     size = (round(TILE * scale), round(2 * ROAD_HALF * scale))
@@ -96,7 +96,7 @@ def _add_sides(
     starts: list[float],
     grass_sides: tuple[bool, bool],
 ) -> None:
-    scale = 22 * builder.scale
+    scale = 18 * builder.scale
     warm = rng.uniform(-6, 8)
     base = (156 + warm, 152.0, 147 - warm)
     size = (round(TILE * scale), round(SIDEWALK * scale))
@@ -112,6 +112,11 @@ def _add_sides(
         builder.body(walk, label=Label.SIDEWALK, stage=Stage.GROUND)
         label = Label.VEGETATION if is_grass else Label.SIDEWALK
         builder.body(behind, label=label, stage=Stage.GROUND)
+
+
+def zebra_in_tile(z: float) -> float:
+    """Return where the middle of the crossing lies in the piece of road that holds z."""
+    return TILE * (z // TILE + 1 - sum(textures.ZEBRA) / 2)
 
 
 def _tile_starts() -> list[float]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vstc.data.synth import textures
 from vstc.data.synth.facades import FLOOR_METRES, draw_style, facade, roof
 from vstc.data.synth.ground import FRONT_X
 from vstc.data.synth.scene import Face, SceneBuilder, Stage, plane_at
@@ -58,7 +59,7 @@ def add_house(builder: SceneBuilder, rng: np.random.Generator, plot: Plot) -> No
     scale = builder.scale * (13.0 if plot.near < 45 else 7.0 if plot.near < 90 else 4.0)
     x = plot.side * (FRONT_X + setback)
     texture = builder.texture(facade(rng, style, metres=(height, length), scale=scale))
-    blind = builder.texture(facade(rng, style, metres=(height, _DEPTH), scale=0.6 * scale))
+    blind = builder.texture(textures.plain(rng, style.wall, size=(40, 40)))
     start, step = (plot.near, 1) if plot.side < 0 else (plot.far, -1)
     rise = float(rng.uniform(1.6, 3.0)) if rng.random() < 0.45 else 0.0
     front = Face(plane_at((x, 0, start), (0, 0, step)), box(length, height, top=-height), texture)

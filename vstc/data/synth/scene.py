@@ -260,8 +260,10 @@ class SceneBuilder:
 
     def _texel_maps(self, atlas: Atlas) -> Array64:
         """Return the maps, (P, 3, 3), that spread each texture over the box of its face."""
-        low = np.array([face.outline.min(axis=0) for face in self._faces])
-        high = np.array([face.outline.max(axis=0) for face in self._faces])
+        outlines = np.concatenate([face.outline for face in self._faces])
+        firsts = np.cumsum([0, *(len(face.outline) for face in self._faces[:-1])])
+        low = np.minimum.reduceat(outlines, firsts)
+        high = np.maximum.reduceat(outlines, firsts)
         textures = [face.texture for face in self._faces]
         scale = atlas.sizes[textures] / np.maximum(high - low, 1e-6)
         maps = np.zeros((len(low), 3, 3))

@@ -9,7 +9,14 @@ import numpy as np
 from vstc.data.synth.camera import Camera, draw_ride, place_camera
 from vstc.data.synth.cars import Drive, add_car, driving, parked
 from vstc.data.synth.greenery import Greenery, StreetFurniture
-from vstc.data.synth.ground import FRONT_X, ROAD_HALF, add_backdrop, add_ground, add_sky
+from vstc.data.synth.ground import (
+    FRONT_X,
+    ROAD_HALF,
+    add_backdrop,
+    add_ground,
+    add_sky,
+    zebra_in_tile,
+)
 from vstc.data.synth.houses import add_house, draw_plots
 from vstc.data.synth.people import Walk, add_person, make_wardrobe
 from vstc.data.synth.scene import Scene, SceneBuilder
@@ -63,10 +70,10 @@ def build_street(rng: np.random.Generator, *, frames: int, size: tuple[int, int]
 def _draw_plan(rng: np.random.Generator, camera: Camera) -> _Plan:
     end_z = float(camera.centres[:, 2].max())
     kind = rng.random()
-    zebra_z = end_z + float(rng.uniform(9, 15)) if kind < 0.5 else None
+    zebra_z = zebra_in_tile(end_z + float(rng.uniform(9, 15))) if kind < 0.5 else None
     junction_z = end_z + float(rng.uniform(15, 26)) if 0.35 < kind < 0.8 else None
-    if junction_z is not None and zebra_z is not None:
-        zebra_z = junction_z - 6.5
+    if zebra_z is not None and junction_z is not None:
+        junction_z = zebra_z + 6.5
     grass = rng.random(2) < (0.22, 0.14)
     return _Plan(zebra_z, junction_z, (bool(grass[0]), bool(grass[1] and not grass[0])), end_z)
 
@@ -96,7 +103,7 @@ def _add_sides(builder: SceneBuilder, rng: np.random.Generator, plan: _Plan) -> 
 
 def _add_parked(builder: SceneBuilder, rng: np.random.Generator, plan: _Plan) -> None:
     frames = builder.camera.num_frames
-    for side, share in ((-1, rng.uniform(0.1, 0.75)), (1, rng.uniform(0.1, 0.75))):
+    for side, share in ((-1, rng.uniform(0.1, 0.75)), (1, rng.uniform(0.05, 0.5))):
         for z in np.arange(3.0, 75.0, 6.2) + rng.uniform(0, 5):
             is_free = plan.zebra_z is None or abs(z - plan.zebra_z) > 5
             if rng.random() < share and is_free and not _is_at_junction(plan, float(z)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from vstc.data.synth.spec import Array8, Array32, Array64
 from vstc.data.synth.weather import Weather
 
+ZEBRA = (0.3, 0.65)  # where a crossing begins and ends in its piece of road, from the far end
 Rgb = Sequence[float] | Array64
 
 
@@ -41,15 +43,12 @@ def tinted(base: Rgb, noise: Array32, strength: float) -> Array32:
 
 def finish(texture: Array32) -> Array8:
     """Round and clip to 8 bits."""
-    return np.asarray(np.clip(texture, 0, 255), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(np.maximum(texture, 0)), np.uint8)
 
 
 def plain(rng: np.random.Generator, base: Rgb, *, size: tuple[int, int] = (24, 24)) -> Array8:
     """Make a nearly plain surface that darkens a little downwards and to its right edge."""
-    texture = tinted(base, fractal_noise(rng, size, cells=6, octaves=2), 5.0)
-    down = np.linspace(1.06, 0.88, size[0], dtype=np.float32)[:, None, None]
-    across = np.linspace(1.04, 0.9, size[1], dtype=np.float32)[None, :, None]
-    return finish(texture * down * across)
+    return finish(tinted(base, fractal_noise(rng, size, cells=6, octaves=2), 5.0) * _light(size))
 
 
 def cloth(rng: np.random.Generator, base: Rgb) -> Array8:
@@ -111,7 +110,7 @@ def asphalt(
     paint = _color((208, 208, 200))
     line = max(1, round(0.012 * width))
     if has_zebra:
-        top, bottom = int(0.3 * height), int(0.65 * height)
+        top, bottom = (int(part * height) for part in ZEBRA)
         stripes = np.nonzero((np.arange(width) * 22 // width) % 2)[0]
         texture[top:bottom, stripes] = 0.85 * paint + 0.15 * texture[top:bottom, stripes]
     else:
@@ -140,6 +139,13 @@ def pavement(rng: np.random.Generator, *, size: tuple[int, int], base: Rgb) -> A
     texture[:, :kerb] = _color(base) + 26
     texture[:, kerb : kerb + max(1, kerb // 3)] -= 30
     return finish(texture)
+
+
+@lru_cache(maxsize=32)
+def _light(size: tuple[int, int]) -> Array32:
+    down = np.linspace(1.06, 0.88, size[0], dtype=np.float32)[:, None, None]
+    across = np.linspace(1.04, 0.9, size[1], dtype=np.float32)[None, :, None]
+    return np.asarray(down * across, np.float32)
 
 
 def _color(color: Rgb) -> Array32:

@@ -18,6 +18,7 @@ _NEAR = 0.15
 _SINGULAR = 1e-12
 _SHIFT = 4
 _FARTHEST = 1 << 22
+_SPECK = 3 << (_SHIFT - 1)  # smaller than half a pixel in both directions: not painted
 
 Ids = NDArray[np.uint16]
 
@@ -118,7 +119,9 @@ class _Outlines:
         lowest = np.minimum.reduceat(self._samples, firsts)
         highest = np.maximum.reduceat(self._samples, firsts)
         self._is_cut = self._nearest <= _NEAR
-        self.is_inside = ((highest >= 0) & (lowest < limit)).all(axis=1) & ~self._is_cut
+        is_speck = (highest - lowest < _SPECK).all(axis=1)
+        self.is_inside = ((highest >= 0) & (lowest < limit)).all(axis=1)
+        self.is_inside &= ~(self._is_cut | is_speck)
         for polygon in np.nonzero(self._is_cut & (self._farthest > _NEAR))[0]:
             cut = to_samples(cut_near(points[starts[polygon] : starts[polygon + 1]]))
             inside = (cut.max(axis=0) >= 0) & (cut.min(axis=0) < limit)
