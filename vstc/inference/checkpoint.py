@@ -97,9 +97,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def _load(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, MemoryError):
+    except MemoryError:
         raise
-    # torch has no class of its own for damaged files: anything from KeyError to AssertionError.
+    except PermissionError as error:
+        raise InputError(f"cannot read checkpoint {path}: {error.strerror}") from error
+    # torch has no class of its own for damaged files: anything from OSError to AssertionError.
     except Exception as error:
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
             raise InputError(

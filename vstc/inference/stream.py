@@ -118,6 +118,7 @@ def unfinished(indices: Sequence[int], *, batch: int, is_done: Callable[[int], b
     return [index for group in groups if not all(map(is_done, group)) for index in group]
 
 
+@torch.inference_mode()
 def average_probabilities(
     network: FrameNetwork, frames: Sequence[Array8], *, scales: Sequence[float], flip: bool
 ) -> torch.Tensor:
