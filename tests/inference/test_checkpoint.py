@@ -82,7 +82,9 @@ def test_code_hidden_in_the_pickle_of_a_good_file_is_refused(
     with zipfile.ZipFile(good_run / "best.pt") as old, zipfile.ZipFile(buffer, "w") as new:
         for name in old.namelist():
             is_pickle = name.endswith("data.pkl")
-            new.writestr(name, pickle.dumps(Trap(marker), protocol=2) if is_pickle else old.read(name))
+            new.writestr(
+                name, pickle.dumps(Trap(marker), protocol=2) if is_pickle else old.read(name)
+            )
     (tmp_path / "best.pt").write_bytes(buffer.getvalue())
     with pytest.raises(InputError, match="more than tensors and plain values"):
         load_network(tmp_path / "best.pt")

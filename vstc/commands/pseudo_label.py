@@ -48,7 +48,7 @@ def command(
     """
     from vstc import config as configuration
     from vstc import console
-    from vstc.inference.pseudo_label import make_pseudo_labels, plan_frames
+    from vstc.inference.pseudo_label import make_pseudo_labels, plan_frames, refuse_other_classes
     from vstc.inference.settings import PseudoLabelSettings
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
@@ -70,6 +70,7 @@ def command(
 
     def plans(opened: Any) -> Any:
         dataset, clips = opened.frames.dataset, opened.clips
+        refuse_other_classes(opened.table, dataset)
         return plan_frames(dataset, clips, include_labelled=settings.include_labelled)
 
     def work(opened: Any, workspace: Any, advance: Any) -> dict[str, Any]:

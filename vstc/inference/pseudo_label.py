@@ -112,7 +112,6 @@ def make_pseudo_labels(
     Returns:
         Thresholds and shares kept by class name, and timing.
     """
-    refuse_other_classes(table, dataset)
     times = StageTimes()
     first_pass = _FirstPass(network, table, dataset, settings, workspace, times)
     first_pass.run(plans, workers=workers, advance=advance)
