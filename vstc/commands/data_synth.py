@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vstc import options
+
+if TYPE_CHECKING:
+    from vstc.data.synth.dataset import SynthResult
+    from vstc.data.synth.settings import SynthSettings
 
 
 def command(
@@ -89,11 +94,17 @@ def command(
     if done.was_complete:
         console.note(f"{output} is complete: nothing to do")
     rate = done.num_new_frames / max(time.monotonic() - started, 1e-6)
-    result = {
+    result = _result(done, settings, output) | {"dry_run": dry_run}
+    # A rate only where something was made: never 0 for what was not measured.
+    result["frames_per_second"] = round(rate, 1) if done.num_new_frames else None
+    console.result(result, as_json=as_json, render=lambda: _table(result))
+
+
+def _result(done: SynthResult, settings: SynthSettings, output: Path) -> dict[str, Any]:
+    return {
         "dataset": done.record.name,
         "output": str(output),
         "truth_flow": str(output / "truth-flow"),
-        "dry_run": dry_run,
         "num_classes": sum(not entry.ignore for entry in done.record.classes),
         "size": list(settings.size),
         "splits": {
@@ -104,9 +115,7 @@ def command(
             }
             for split, count in settings.splits.items()
         },
-        "frames_per_second": round(rate, 1) if done.num_new_frames else None,
     }
-    console.result(result, as_json=as_json, render=lambda: _table(result))
 
 
 def _table(result: Mapping[str, Any]) -> Any:

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from vstc.data.synth import textures
+from vstc.data.synth.builder import SceneBuilder
 from vstc.data.synth.facades import fill
-from vstc.data.synth.scene import Face, SceneBuilder, Stage, plane_at
+from vstc.data.synth.scene import Face, Stage, plane_at
 from vstc.data.synth.shapes import box, ellipse, turns
 from vstc.data.synth.spec import FPS, Array8, Array64, Label
 from vstc.data.synth.textures import Rgb

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from vstc.data.synth import textures
+from vstc.data.synth.builder import SceneBuilder
 from vstc.data.synth.ground import FRONT_X
-from vstc.data.synth.scene import Face, SceneBuilder, Stage, plane_at
+from vstc.data.synth.scene import Face, Stage, plane_at
 from vstc.data.synth.shapes import blob, box, ellipse, shear
 from vstc.data.synth.spec import Label
 
@@ -114,11 +115,11 @@ class StreetFurniture:
         """Put up a lamp post whose arm reaches over the road."""
         inward = -1.0 if x > 0 else 1.0
         plane = plane_at((0, 0, 0))
-        arm = np.array([[0, -5.9], [1.5, -6.3], [1.5, -6.18], [0, -5.75]]) * (inward, 1)
+        arm = np.array([[0, -5.9], [1.5, -6.3], [1.5, -6.12], [0, -5.65]]) * (inward, 1)
         head = np.array([[1.3, -6.34], [1.95, -6.34], [1.9, -6.2], [1.35, -6.2]]) * (inward, 1)
         faces = [
-            Face(plane, np.array([[-0.06, -6], [0.06, -6], [0.1, 0], [-0.1, 0]]), self._metal),
-            Face(plane, box(0.3, 0.5, left=-0.15, top=-0.5), self._metal),
+            Face(plane, np.array([[-0.09, -6], [0.09, -6], [0.15, 0], [-0.15, 0]]), self._metal),
+            Face(plane, box(0.42, 0.6, left=-0.21, top=-0.6), self._metal),
             Face(plane, arm, self._metal),
             Face(plane, head, self._lamp, shade=1.05),
         ]
@@ -135,7 +136,7 @@ class StreetFurniture:
             np.array([[0, -0.36], [0.38, 0.3], [-0.38, 0.3]]),
         )[kind]
         faces = [
-            Face(plane, box(0.1, 2.7, left=-0.05, top=-2.7), self._metal),
+            Face(plane, box(0.16, 2.7, left=-0.08, top=-2.7), self._metal),
             Face(near, shape + (0, -2.55), texture),
             Face(near, 0.62 * shape + (0, -2.55), self._lamp),
         ]
@@ -144,7 +145,7 @@ class StreetFurniture:
     def _put(self, faces: list[Face], x: float, z: float, *, height: float) -> None:
         position = np.array([[x, 0.0, z]])
         self._builder.body(faces, label=Label.POLE, stage=Stage.STREET, positions=position)
-        _cast(self._builder, x=x, z=z, height=height, radius=0.08)
+        _cast(self._builder, x=x, z=z, height=height, radius=0.12)
 
 
 def _cast(

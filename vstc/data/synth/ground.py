@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from vstc.data.synth import textures
+from vstc.data.synth.builder import SceneBuilder
 from vstc.data.synth.facades import draw_style, facade
-from vstc.data.synth.scene import Face, SceneBuilder, Stage, plane_at
+from vstc.data.synth.scene import Face, Stage, plane_at
 from vstc.data.synth.shapes import blob, box
 from vstc.data.synth.spec import Label
 

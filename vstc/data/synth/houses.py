@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vstc.data.synth import textures
+from vstc.data.synth.builder import SceneBuilder
 from vstc.data.synth.facades import FLOOR_METRES, draw_style, facade, roof
 from vstc.data.synth.ground import FRONT_X
-from vstc.data.synth.scene import Face, SceneBuilder, Stage, plane_at
+from vstc.data.synth.scene import Face, Stage, plane_at
 from vstc.data.synth.shapes import box
 from vstc.data.synth.spec import Array64, Label
 

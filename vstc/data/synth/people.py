@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vstc.data.synth import textures
-from vstc.data.synth.scene import Face, SceneBuilder, Stage, plane_at
+from vstc.data.synth.builder import SceneBuilder
+from vstc.data.synth.scene import Face, Stage, plane_at
 from vstc.data.synth.shapes import ellipse, limb, turns
 from vstc.data.synth.spec import FPS, Array64, Label
 from vstc.data.synth.textures import Rgb

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -42,21 +43,19 @@ def shade(scene: Scene, view: View) -> Picture:
     mixed_y, mixed_x = np.nonzero(is_mixed)
     # (9, mixed): the nine samples of a pixel lie far apart, so that sums over them are quick.
     mixed_ids = np.stack([samples[mixed_y, i, mixed_x, j] for i, j in _OFFSETS])
-    offsets = (np.array(_OFFSETS, np.float32) - SUBPIXELS // 2) / SUBPIXELS
-    sub_y, sub_x = mixed_y + offsets[:, :1], mixed_x + offsets[:, 1:]
-    grid_y, grid_x = np.indices((height, width), np.float32)
-    planes = _colors(
-        scene,
-        view,
-        ids=np.concatenate([centre.reshape(-1), mixed_ids.reshape(-1)]),
-        x=np.concatenate([grid_x.reshape(-1), sub_x.reshape(-1)], dtype=np.float32),
-        y=np.concatenate([grid_y.reshape(-1), sub_y.reshape(-1)], dtype=np.float32),
+    offsets = (np.array(_OFFSETS) - SUBPIXELS // 2) / SUBPIXELS
+    sub_y = (mixed_y + offsets[:, :1]).astype(np.float32)
+    sub_x = (mixed_x + offsets[:, 1:]).astype(np.float32)
+    surface = _surface(scene, view)
+    grid_x, grid_y = _grid((height, width))
+    planes = _colors(surface, ids=centre.reshape(-1), x=grid_x, y=grid_y)
+    mixed_planes = _colors(
+        surface, ids=mixed_ids.reshape(-1), x=sub_x.reshape(-1), y=sub_y.reshape(-1)
     )
-    count = height * width
     channels = []
-    for plane in planes:
-        channel = plane[:count].reshape(height, width)
-        channel[is_mixed] = plane[count:].reshape(len(_OFFSETS), -1).sum(axis=0) / len(_OFFSETS)
+    for plane, parts in zip(planes, mixed_planes, strict=True):
+        channel = plane.reshape(height, width)
+        channel[is_mixed] = parts.reshape(mixed_ids.shape).sum(axis=0) / len(_OFFSETS)
         channels.append(cv2.convertScaleAbs(channel))
     is_object = np.isin(scene.labels, (Label.CAR, Label.PERSON)).astype(np.float32)
     alpha = is_object[centre & np.uint16(FACE_MASK)]
@@ -65,19 +64,26 @@ def shade(scene: Scene, view: View) -> Picture:
     return Picture(np.asarray(cv2.merge(channels), np.uint8), alpha)
 
 
-def _colors(
-    scene: Scene, view: View, *, ids: NDArray[np.uint16], x: Array32, y: Array32
-) -> Array32:
+@lru_cache(maxsize=4)
+def _grid(size: tuple[int, int]) -> tuple[Array32, Array32]:
+    y, x = np.indices(size, np.float32)
+    return x.reshape(-1), y.reshape(-1)
+
+
+def _colors(surface: _Surface, *, ids: NDArray[np.uint16], x: Array32, y: Array32) -> Array32:
     """Return (3, N) red, green and blue of samples at (x, y) that see the faces ``ids``."""
-    maps = np.ascontiguousarray(_atlas_from_image(scene, view).T, np.float32)
-    lights = np.concatenate([scene.lights, scene.lights * scene.weather.shadow])
-    surface = _Surface(scene, maps, lights.astype(np.float32))
     colors = np.empty((3, len(ids)), np.float32)
     for start in range(0, len(ids), _BLOCK):
         block = slice(start, start + _BLOCK)
         for channel, values in zip(colors, surface(ids[block], x[block], y[block]), strict=True):
             channel[block] = values
     return colors
+
+
+def _surface(scene: Scene, view: View) -> _Surface:
+    maps = np.ascontiguousarray(_atlas_from_image(scene, view).T, np.float32)
+    lights = np.concatenate([scene.lights, scene.lights * scene.weather.shadow])
+    return _Surface(scene, maps, lights.astype(np.float32))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vstc.data.synth.builder import SceneBuilder
 from vstc.data.synth.camera import Camera, draw_ride, place_camera
 from vstc.data.synth.cars import Drive, add_car, driving, parked
 from vstc.data.synth.greenery import Greenery, StreetFurniture
@@ -19,7 +20,7 @@ from vstc.data.synth.ground import (
 )
 from vstc.data.synth.houses import add_house, draw_plots
 from vstc.data.synth.people import Walk, add_person, make_wardrobe
-from vstc.data.synth.scene import Scene, SceneBuilder
+from vstc.data.synth.scene import Scene
 from vstc.data.synth.spec import FPS, Array64
 from vstc.data.synth.weather import draw_weather
 
@@ -155,7 +156,7 @@ def _add_walkers(builder: SceneBuilder, rng: np.random.Generator, plan: _Plan) -
     for _ in range(int(rng.integers(5, 11))):
         side = float(rng.choice([-1.0, 1.0]))
         x = side * (ROAD_HALF + float(rng.uniform(0.9, 2.7)))
-        z = plan.end_z * float(rng.uniform(0, 1)) + 5 + float(rng.gamma(2.0, 5.0))
+        z = plan.end_z * float(rng.uniform(0, 1)) + 4.5 + float(rng.gamma(2.0, 3.4))
         pace = float(rng.choice([-1.35, -1.1, 0.0, 1.15, 1.4]))
         add_person(builder, rng, wardrobe, Walk((x, z), (0.0, pace)))
     crossing = [] if plan.zebra_z is None else [plan.zebra_z] * int(rng.integers(1, 4))
