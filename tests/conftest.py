@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +78,17 @@ def moving_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from moving import write_moving_dataset
 
     return write_moving_dataset(tmp_path_factory.mktemp("moving")).folder
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute with one thread: for tiny networks on busy machines, more only wait for each other.
+
+    It also makes a run in this process equal, to the bit, one in a process with one thread.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

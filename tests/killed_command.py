@@ -85,6 +85,7 @@ def kill_later(child: int, output: Path, *, moment: int, delay: float) -> bool:
 def main(words: list[str], output: Path, moments: list[int], seed: int) -> None:
     import cv2
     import torch
+    import torch._dynamo  # the first optimizer imports it, which takes a second
 
     import vstc.inference.pseudo_label
     import vstc.training.train  # noqa: F401

@@ -13,6 +13,7 @@ from tiny_runs import write_run
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.dataset import load_dataset, write_dataset
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = ["--model", "pspnet-tiny", "--crop", "33x41", "--batch", "2", "--steps", "2"]
 QUIET = ["--workers", "1", "--device", "cpu", "-q", "--val-split", ""]
 

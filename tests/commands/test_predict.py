@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from killed_command import run_killed
 from moving import draw_scene, write_moving_dataset
 from tiny_runs import write_run
@@ -18,6 +17,7 @@ from vstc.artifacts.manifest import read_manifest
 from vstc.formats.images import encode_rgb, read_labels
 from vstc.formats.video import VideoWriter
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 QUIET = ["--device", "cpu", "-q"]
 
 
@@ -90,10 +90,7 @@ def test_killed_and_resumed_predictions_are_those_of_an_undisturbed_run(
     command += ["--workers", 2]
     kills, _ = run_killed(command, tmp_path / "killed", moments=[0, 9, 20], seed=3)
     assert kills >= 2
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     run(*command, "-o", tmp_path / "whole")
-    torch.set_num_threads(threads)
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
     assert len(digests(tmp_path / "whole")) == 36
     assert read_manifest(tmp_path / "killed")["id"] == read_manifest(tmp_path / "whole")["id"]

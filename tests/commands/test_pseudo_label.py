@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from killed_command import run_killed
 from moving import CLASSES, write_moving_dataset
 from tiny_runs import write_run
@@ -15,6 +14,7 @@ from tiny_runs import write_run
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.dataset import load_dataset, write_dataset
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 QUIET = ["--device", "cpu", "-q", "--scales", "1"]
 
 
@@ -70,10 +70,7 @@ def test_killed_and_resumed_labels_are_those_of_an_undisturbed_run(
     assert kills >= 2
     # The index tells the way from the frames to the labels: both runs must bear one name.
     (tmp_path / "out").rename(tmp_path / "killed")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     run(*command, "-o", tmp_path / "out")
-    torch.set_num_threads(threads)
     assert digests(tmp_path / "killed") == digests(tmp_path / "out")
     assert len(digests(tmp_path / "out")) == 3 * 18 + 1
     assert read_manifest(tmp_path / "killed")["id"] == read_manifest(tmp_path / "out")["id"]

@@ -19,6 +19,7 @@ from vstc.formats.dataset import class_palette, load_dataset
 from vstc.formats.images import encode_labels
 from vstc.inference.checkpoint import load_network, read_checkpoint
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = ["--model", "pspnet-tiny", "--crop", "33x41", "--batch", "2", "--steps", "2"]
 QUIET = ["--workers", "1", "--device", "cpu", "-q"]
 

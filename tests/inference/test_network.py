@@ -15,6 +15,7 @@ from vstc.inference.stream import average_probabilities
 from vstc.models.catalog import create_model
 from vstc.models.resize import pad_to_grid, upsample_logits
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 Array8 = NDArray[np.uint8]
 

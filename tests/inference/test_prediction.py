@@ -30,6 +30,8 @@ from vstc.inference.predict import predict_dataset
 from vstc.inference.settings import PredictSettings
 from vstc.inference.stream import StageTimes, WriteBehind, predict_frames, unfinished
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def trained(moving_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedNetwork:

@@ -29,6 +29,8 @@ from vstc.inference.pseudo_label import (
 from vstc.inference.settings import PseudoLabelSettings
 from vstc.training.train import TrainInputs, plan_training, run_training
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def trained(moving_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedNetwork:

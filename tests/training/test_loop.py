@@ -12,18 +12,22 @@ import pytest
 import torch
 from killed_command import run_killed
 from moving import write_moving_dataset
-from tiny_runs import ALL_TERMS, tiny_settings, write_run
+from test_samples import make_maker
+from tiny_runs import tiny_settings, write_run
 
 from vstc.artifacts.manifest import read_manifest
 from vstc.artifacts.workspace import Workspace, open_artifact
 from vstc.errors import InputError, OutputError
 from vstc.inference.checkpoint import load_network, read_checkpoint
 from vstc.options import ExistingOutput
+from vstc.training.batches import join_samples
 from vstc.training.log import RunLog, read_log
 from vstc.training.loop import TrainingDiverged
 from vstc.training.settings import TrainSettings
+from vstc.training.task import SegmentationTask
 from vstc.training.train import TrainInputs, plan_training, run_training
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TIMINGS = {"images_per_second", "images_per_cpu_second", "data_wait_share"}
 
 
@@ -95,10 +99,7 @@ def test_a_run_killed_again_and_again_ends_like_one_that_was_never_stopped(
     ]
     kills, _ = run_killed(command, tmp_path / "killed", moments=[1, 5, 6, 11, 13], seed=1)
     assert kills >= 4
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     run(*command, "-o", tmp_path / "whole")
-    torch.set_num_threads(threads)
     assert timeless(tmp_path / "killed") == timeless(tmp_path / "whole")
     assert len(timeless(tmp_path / "whole")) == 12 + 3
     for name in ("last.pt", "best.pt"):
@@ -226,29 +227,36 @@ def test_a_truncated_frame_ends_the_training_by_name(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "manifest.json").exists()
 
 
-def temporal_terms(output: Path) -> list[float]:
-    return [line["terms"]["tl"] for line in read_log(output) if "tl" in line.get("terms", {})]
+def temporal_loss_of(run_folder: Path, dataset: Path) -> float:
+    """Temporal loss of a trained network on a few pairs that are always the same."""
+    task = SegmentationTask(load_network(run_folder).model, None, tiny_settings(terms=("tl",)))
+    upright = {"scale": (1.0, 1.0), "flip": 0.0, "crop": (41, 57), "temporal_share": 1.0}
+    maker = make_maker(dataset, terms=("ce", "tl"), **upright)
+    with torch.no_grad():
+        batches = [join_samples([maker.make(step, slot) for slot in (0, 1)]) for step in range(4)]
+        return sum(float(task(batch).total) for batch in batches) / len(batches)
 
 
 def test_twenty_steps_of_distillation_lower_the_temporal_loss(
     moving_dataset: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    common: dict[str, Any] = {
-        "steps": 20,
-        "terms": ALL_TERMS[:1] + ("pf", "mf", "tl"),
-        "crop": (41, 57),
-        "scale": (1.0, 1.0),
-        "lr": 0.02,
-        "temporal_share": 1.0,
-    }
-    heavy = {"tl": 20.0, "pf": 0.1, "mf": 0.1, "ce": 1.0}
-    for name, weights in (("off", heavy | {"tl": 0.0}), ("on", heavy)):
-        train(tmp_path / name, moving_dataset, teacher=teacher, weights=weights, **common)
-    on, off = temporal_terms(tmp_path / "on"), temporal_terms(tmp_path / "off")
-    assert len(on) == len(off) == 20
-    assert on[0] == pytest.approx(off[0], rel=1e-3)
-    assert sum(on[-5:]) < 0.5 * sum(off[-5:])
-    assert sum(on[-5:]) < sum(on[:5])
+    """Against the same steps with a weight of 0; measured ratios lie at 0.08 .. 0.32."""
+    losses = {}
+    for weight in (0.0, 10.0):
+        train(
+            tmp_path / f"run{weight}",
+            moving_dataset,
+            teacher=teacher,
+            terms=("ce", "pf", "mf", "tl"),
+            weights={"tl": weight},
+            steps=20,
+            crop=(41, 57),
+            scale=(1.0, 1.0),
+            lr=0.005,
+            temporal_share=1.0,
+        )
+        losses[weight] = temporal_loss_of(tmp_path / f"run{weight}", moving_dataset)
+    assert losses[10.0] < 0.6 * losses[0.0]
 
 
 def test_figures_of_the_log_are_plain_json(moving_dataset: Path, tmp_path: Path) -> None:

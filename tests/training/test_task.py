@@ -15,6 +15,7 @@ from vstc.training.batches import Batch, join_samples
 from vstc.training.optimizer import make_optimizer, poly_rate, set_rate
 from vstc.training.task import SegmentationTask, StepLoss, gradient_norms
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TRIPLETS: dict[str, Any] = {"tl": {"pairs": "both"}}
 
 
