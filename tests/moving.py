@@ -97,7 +97,15 @@ def write_moving_dataset(
     return load_dataset(folder)
 
 
-def write_flow(folder: Path, clip: Clip, scene: Scene, *, gaps: tuple[int, ...] = (1, 2)) -> None:
+def write_flow(
+    folder: Path,
+    clip: Clip,
+    scene: Scene,
+    *,
+    gaps: tuple[int, ...] = (1, 2),
+    directions: tuple[FlowDirection, ...] = tuple(FlowDirection),
+) -> None:
+    """Write the exact flow of a clip."""
     size = scene.labels[0].shape
     info = FlowInfo(
         frames=tuple(clip.frame_names),
@@ -105,11 +113,12 @@ def write_flow(folder: Path, clip: Clip, scene: Scene, *, gaps: tuple[int, ...] 
         source_size=size,
         method="truth",
         params={},
+        directions=directions,
         gaps=gaps,
     )
     with FlowWriter(folder / f"{clip.id}.h5", info) as writer:
         for gap in gaps:
-            for direction in FlowDirection:
+            for direction in directions:
                 for index in range(info.num_pairs(gap)):
                     target, source = direction.frame_indices(index, gap=gap)
                     flow = scene.flow(target, source)

@@ -16,6 +16,7 @@ from moving import CLASSES, draw_scene, write_flow, write_moving_dataset
 
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.dataset import class_palette, load_dataset
+from vstc.formats.flow_hdf5 import FlowDirection
 from vstc.formats.images import encode_labels
 from vstc.inference.checkpoint import load_network, read_checkpoint
 
@@ -213,6 +214,25 @@ def test_flow_that_does_not_fit_is_refused(own_dataset: Path, tmp_path: Path, ru
     (own_dataset / "flow/train1.h5").unlink()
     says = refused(run, tmp_path, 3, own_dataset, "--flow", own_dataset / "flow", "--overwrite")
     assert "flow for clip train1 is missing" in says
+
+
+def test_flow_that_cannot_measure_tc_is_refused_before_training(
+    own_dataset: Path, tmp_path: Path, run: Any
+) -> None:
+    clip = load_dataset(own_dataset).clip("val0")
+    backward = (FlowDirection.NEXT_TO_PREV,)
+    write_flow(tmp_path / "flow", clip, draw_scene(2), directions=backward)
+    arguments = ("--terms", "ce", "--flow", tmp_path / "flow")
+    says = refused(run, tmp_path, 3, own_dataset, *arguments)
+    assert "has no prev_to_next between neighbours" in says
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_data_set_without_the_default_split_says_how_to_train(tmp_path: Path, run: Any) -> None:
+    dataset = write_moving_dataset(tmp_path / "data", val=0).folder
+    says = refused(run, tmp_path, 2, dataset)
+    assert "unknown split: val" in says
+    assert '--val-split ""' in says
 
 
 def test_still_frames_cannot_have_a_temporal_loss(tmp_path: Path, run: Any) -> None:

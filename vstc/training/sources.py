@@ -156,7 +156,7 @@ def draw_neighbours(
         random: Source of randomness.
         anchor: The labelled frame.
         sampling: ``independent`` draws 1..gap on either side, ``symmetric`` the same on both,
-            ``adjacent`` takes exactly ``gap``.
+            ``adjacent`` takes exactly ``gap``; all come nearer where the clip ends before.
         gap: Largest distance.
         needs_past: Draw an earlier frame too.
 

@@ -253,7 +253,14 @@ def _require_flow(settings: TrainSettings, sources: list[Source], flow: FlowShel
 def _val_clips(dataset: Dataset, settings: TrainSettings) -> list[Clip]:
     if not settings.val_split:
         return []
-    clips = dataset.select(settings.val_split, limit=settings.val_limit)
+    try:
+        clips = dataset.select(settings.val_split, limit=settings.val_limit)
+    except ConfigError as error:
+        raise ConfigError(
+            f"nothing to validate on: {error.message}",
+            hint=f"--val-split with one of: {', '.join(dataset.splits)}; "
+            '--val-split "" trains without validation',
+        ) from error
     return [clip for clip in clips if clip.labels]
 
 
