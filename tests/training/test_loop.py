@@ -150,6 +150,26 @@ def test_best_is_the_checkpoint_of_the_highest_miou(moving_dataset: Path, tmp_pa
     assert all(line["tc"] is not None for line in read_log(tmp_path / "run") if "tc" in line)
 
 
+def test_a_resumed_run_remembers_its_best(
+    moving_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.8, None, 0.5, 0.4, 0.3])
+
+    def scripted(*_arguments: object, **_options: object) -> dict[str, float | None]:
+        score = next(scores)
+        if score is None:
+            raise KeyboardInterrupt
+        return {"miou": score, "macc": None, "aacc": None, "tc": None}
+
+    monkeypatch.setattr("vstc.training.train.validate", scripted)
+    changes = {"validate_every": 1, "checkpoint_every": 1, "val_split": "val"}
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "run", moving_dataset, **changes)
+    figures = train(tmp_path / "run", moving_dataset, existing=ExistingOutput.RESUME, **changes)
+    assert (figures["best_step"], figures["best_miou"]) == (1, 0.8)
+    assert load_network(tmp_path / "run").step == 1
+
+
 def test_without_validation_the_last_weights_are_the_best(
     moving_dataset: Path, tmp_path: Path
 ) -> None:

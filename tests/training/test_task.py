@@ -10,6 +10,7 @@ import torch
 from test_samples import make_maker
 from tiny_runs import ALL_TERMS, tiny_settings
 
+from vstc.losses.temporal import temporal_loss
 from vstc.models.catalog import create_model
 from vstc.training.batches import Batch, join_samples
 from vstc.training.optimizer import make_optimizer, poly_rate, set_rate
@@ -148,6 +149,29 @@ def test_temporal_loss_is_zero_for_a_still_clip(batch: Batch) -> None:
     task.student.eval()  # dropout would make two predictions of one frame differ
     assert float(loss_of(task, still).total.detach()) == pytest.approx(0, abs=1e-6)
     assert float(loss_of(task, batch).total.detach()) > 1e-4
+
+
+def test_temporal_loss_reads_the_neighbour_along_the_flow_of_the_anchor(batch: Batch) -> None:
+    assert batch.flow_P2HW is not None
+    task = make_task("tl")
+    task.student.eval()
+    with torch.no_grad():
+        logits = task.student(batch.images_B3HW).logits
+        expected = [
+            temporal_loss(
+                logits[[anchor]],
+                logits[[other]],
+                batch.flow_P2HW[[place]],
+                batch.images_B3HW[[anchor]].float(),
+                batch.images_B3HW[[other]].float(),
+                valid_BHW=None if batch.valid_PHW is None else batch.valid_PHW[[place]],
+            )
+            for place, (anchor, other) in enumerate(batch.flow_pairs)
+        ]
+    assert batch.valid_PHW is not None
+    counts = batch.valid_PHW.sum(dim=(1, 2)).float()
+    mean = (torch.stack(expected) * counts).sum() / counts.sum()
+    assert float(loss_of(task, batch).terms["tl"]) == pytest.approx(float(mean), rel=1e-4)
 
 
 def test_a_student_like_its_teacher_has_no_distillation_loss(batch: Batch) -> None:
