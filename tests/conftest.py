@@ -75,7 +75,7 @@ def run(app: Any) -> Run:
 @pytest.fixture(scope="session")
 def moving_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny data set of moving shapes with exact flow in ``flow/``; do not change it."""
-    from moving import write_moving_dataset
+    from tests.moving import write_moving_dataset
 
     return write_moving_dataset(tmp_path_factory.mktemp("moving")).folder
 

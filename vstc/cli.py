@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import sys
 from typing import Any
@@ -131,8 +130,6 @@ def build_app() -> typer.Typer:
         for name, text in GROUPS.items()
     }
     for group, name, module in COMMANDS:
-        if importlib.util.find_spec(f"vstc.commands.{module}") is None:
-            continue
         command = importlib.import_module(f"vstc.commands.{module}").command
         target = groups[group] if group else app
         if isinstance(command, typer.Typer):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import write_run
+from tests.tiny_runs import write_run
 
 from vstc.errors import InputError
 from vstc.inference.checkpoint import (

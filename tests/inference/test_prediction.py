@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from moving import write_moving_dataset
-from tiny_runs import write_run
+from tests.moving import write_moving_dataset
+from tests.tiny_runs import write_run
 
 from vstc.artifacts.workspace import open_artifact
 from vstc.errors import InputError

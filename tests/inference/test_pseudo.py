@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from moving import CLASSES
-from tiny_runs import tiny_settings, write_run
+from tests.moving import CLASSES
+from tests.tiny_runs import tiny_settings, write_run
 
 from vstc.artifacts.workspace import open_artifact
 from vstc.data.labels import read_true_labels

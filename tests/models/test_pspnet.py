@@ -1,7 +1,7 @@
 import pytest
 import torch
-from contract import ModelContract, random_images
-from slow_pspnet import SlowPSPNet
+from tests.models.contract import ModelContract, random_images
+from tests.models.slow_pspnet import SlowPSPNet
 
 from vstc.models.catalog import create_model
 

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 import torch
-from foreign_weights import write_safetensors
+from tests.models.foreign_weights import write_safetensors
 
 from vstc.errors import InputError
 from vstc.models.tensor_file import read_tensors

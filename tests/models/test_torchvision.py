@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from contract import random_images
+from tests.models.contract import random_images
 
 from vstc.models.catalog import create_model
 from vstc.models.weights import load_weights

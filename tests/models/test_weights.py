@@ -1,6 +1,6 @@
 import pytest
 import torch
-from foreign_weights import (
+from tests.models.foreign_weights import (
     backbone_tensors,
     renamed,
     resnet_names,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_samples import make_maker
+from tests.training.test_samples import make_maker
 
 from vstc.errors import InputError
 from vstc.training.batches import Batch, BatchStream, join_samples

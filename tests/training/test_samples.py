@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from moving import CLASSES, draw_scene, write_moving_dataset
-from tiny_runs import tiny_settings
+from tests.moving import CLASSES, draw_scene, write_moving_dataset
+from tests.tiny_runs import tiny_settings
 
 from vstc.errors import InputError
 from vstc.formats.dataset import class_palette, load_dataset

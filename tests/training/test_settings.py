@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tiny_runs import tiny_settings
+from tests.tiny_runs import tiny_settings
 
 from vstc.config import resolve
 from vstc.errors import ConfigError

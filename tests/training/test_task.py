@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from test_samples import make_maker
-from tiny_runs import ALL_TERMS, tiny_settings
+from tests.training.test_samples import make_maker
+from tests.tiny_runs import ALL_TERMS, tiny_settings
 
 from vstc.losses.temporal import temporal_loss
 from vstc.models.catalog import create_model

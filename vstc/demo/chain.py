@@ -48,6 +48,23 @@ class StepFailed(VstcError):
         self.exit_code = exit_code
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Folders of the chain, and the arguments that name them."""
+
+    folder: Path
+    seed: int
+
+    def at(self, name: str) -> str:
+        return str(self.folder / name)
+
+    def out(self, name: str) -> tuple[str, str]:
+        return "-o", self.at(name)
+
+    def recipe(self, name: str) -> tuple[str, ...]:
+        return "--config", str(_FILES / f"{name}.toml"), "--seed", str(self.seed)
+
+
 def demo_chain(folder: Path, *, seed: int) -> list[Step]:
     """List the steps of the demo.
 
@@ -55,93 +72,87 @@ def demo_chain(folder: Path, *, seed: int) -> list[Step]:
         folder: Where all outputs go, one folder a step.
         seed: Seed of the scenes and of all trainings.
     """
-    data, flow = str(folder / "data"), str(folder / "flow")
-    truth = str(folder / "data" / "truth-flow")
+    places = _Places(folder, seed)
+    return [
+        *_data_steps(places),
+        *_training_steps(places),
+        *_judging_steps(places, "baseline"),
+        *_judging_steps(places, "student"),
+        _report_step(places),
+    ]
 
-    def out(name: str) -> tuple[str, str]:
-        return "-o", str(folder / name)
 
-    def recipe(name: str) -> tuple[str, ...]:
-        return "--config", str(_FILES / f"{name}.toml"), "--seed", str(seed)
-
-    def run(name: str) -> str:
-        return str(folder / name)
-
-    def judged(name: str) -> list[Step]:
-        predictions = f"predictions-{name}"
-        return [
-            Step(
-                predictions,
-                f"the {name} labels every held-out frame on its own",
-                ("predict", run(name), data, *out(predictions), "--split", "test"),
-                8,
-            ),
-            Step(
-                f"metrics-{name}",
-                f"mIoU and TC of the {name}, with the true flow",
-                (
-                    *("evaluate", run(predictions), "--dataset", data, "--split", "test"),
-                    *("--flow", truth, *out(f"metrics-{name}")),
-                ),
-                5,
-            ),
-        ]
-
-    trained = ("--flow", flow)
+def _data_steps(places: _Places) -> list[Step]:
+    flow = ("flow", "precompute", places.at("data"), *places.out("flow"))
     return [
         Step(
             "data",
             "street scenes: few labels for training, all of them for testing",
-            ("data", "synth", *out("data"), *recipe("data")),
-            10,
+            ("data", "synth", *places.out("data"), *places.recipe("data")),
+            12,
         ),
         Step(
             "flow",
             "optical flow (DIS) between neighbouring training frames",
-            ("flow", "precompute", data, *out("flow"), "--split", "train,val", "--gaps", "1,2"),
+            (*flow, "--split", "train,extra,val", "--gaps", "1,2"),
             10,
         ),
-        Step(
-            "baseline",
-            "the small network, trained frame by frame on the labels",
-            ("teacher", "train", data, *out("baseline"), *recipe("baseline"), *trained),
-            60,
-        ),
-        Step(
-            "teacher",
-            "a larger network, with the temporal loss",
-            ("teacher", "train", data, *out("teacher"), *recipe("teacher"), *trained),
-            80,
-        ),
+    ]
+
+
+def _training_steps(places: _Places) -> list[Step]:
+    data, flow = places.at("data"), ("--flow", places.at("flow"))
+
+    def train(name: str) -> tuple[str, ...]:
+        return "teacher", "train", data, *places.out(name), *places.recipe(name), *flow
+
+    pseudo = ("pseudo-label", places.at("teacher"), data, *places.out("pseudo"))
+    student = ("distill", data, *places.out("student"), *places.recipe("student"), *flow)
+    return [
+        Step("baseline", "a small network, trained frame by frame", train("baseline"), 30),
+        Step("teacher", "a larger network, with the temporal loss", train("teacher"), 130),
         Step(
             "pseudo",
             "the teacher labels the frames that have no label",
-            ("pseudo-label", run("teacher"), data, *out("pseudo"), "--split", "train"),
-            20,
+            (*pseudo, "--config", str(_FILES / "pseudo.toml")),
+            30,
         ),
         Step(
             "student",
             "the small network again, from labels, pseudo labels and the teacher",
-            (
-                *("distill", data, *out("student"), *recipe("student"), *trained),
-                *("--teacher", run("teacher"), "--pseudo", run("pseudo")),
-            ),
+            (*student, "--teacher", places.at("teacher"), "--pseudo", places.at("pseudo")),
             80,
         ),
-        *judged("baseline"),
-        *judged("student"),
+    ]
+
+
+def _judging_steps(places: _Places, name: str) -> list[Step]:
+    predictions, metrics = f"predictions-{name}", f"metrics-{name}"
+    data, truth = places.at("data"), places.at("data/truth-flow")
+    judge = ("evaluate", places.at(predictions), "--dataset", data, "--split", "test")
+    return [
         Step(
-            "report",
-            "one page with everything",
-            (
-                *("report", data, run("pseudo"), run("baseline"), run("teacher"), run("student")),
-                *(run("predictions-baseline"), run("predictions-student")),
-                *(run("metrics-baseline"), run("metrics-student"), flow),
-                *(*out("report"), "--title", "vstc demo: a steady student"),
-            ),
-            8,
+            predictions,
+            f"the {name} labels every held-out frame on its own",
+            ("predict", places.at(name), data, *places.out(predictions), "--split", "test"),
+            5,
+        ),
+        Step(
+            metrics,
+            f"mIoU and TC of the {name}, by the true flow",
+            (*judge, "--flow", truth, *places.out(metrics)),
+            3,
         ),
     ]
+
+
+def _report_step(places: _Places) -> Step:
+    shown = ["data", "pseudo", "flow", "baseline", "teacher", "student"]
+    shown += ["predictions-baseline", "predictions-student", "metrics-baseline", "metrics-student"]
+    arguments = ("report", *(places.at(name) for name in shown), *places.out("report"))
+    return Step(
+        "report", "one page with everything", (*arguments, "--title", "A steady student"), 10
+    )
 
 
 def run_chain(

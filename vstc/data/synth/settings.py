@@ -52,6 +52,7 @@ class SynthSettings(Settings):
         size: Height and width.
         label_every: In ``train`` only every so many frames has its label in the index, starting
             in the middle of the first such run; other splits have all. 1 lists all.
+        unlabelled: Splits whose labels the index does not list at all.
         seed: Another seed gives other scenes.
         noise: Pixel noise, standard deviation in grey levels.
         drift: Largest relative drift of brightness.
@@ -66,6 +67,7 @@ class SynthSettings(Settings):
     frames: int = Field(30, ge=2, le=100_000)
     size: Annotated[tuple[_Side, _Side], BeforeValidator(_parse_size)] = (96, 192)
     label_every: int = Field(10, ge=1)
+    unlabelled: tuple[str, ...] = ()
     seed: int = Field(0, ge=0)
     noise: float = Field(6.0, ge=0, le=64)
     drift: float = Field(0.15, ge=0, le=0.9)
@@ -89,6 +91,8 @@ class SynthSettings(Settings):
 
     def labelled_frames(self, split: str) -> range:
         """Return the frames whose labels the index lists."""
+        if split in self.unlabelled:
+            return range(0)
         if split != TRAIN:
             return range(self.frames)
         first = min(self.label_every // 2, self.frames // 2)
