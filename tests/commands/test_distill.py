@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+
 from tests.moving import CLASSES, write_moving_dataset
 from tests.tiny_runs import write_run
-
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.dataset import load_dataset, write_dataset
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tests.killed_command import run_killed
 from tests.moving import draw_scene, write_moving_dataset
 from tests.tiny_runs import write_run
-
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.images import encode_rgb, read_labels
 from vstc.formats.video import VideoWriter

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.killed_command import run_killed
 from tests.moving import CLASSES, write_moving_dataset
 from tests.tiny_runs import write_run
-
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.dataset import load_dataset, write_dataset
 

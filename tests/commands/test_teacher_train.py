@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.moving import CLASSES, draw_scene, write_flow, write_moving_dataset
 
+from tests.moving import CLASSES, draw_scene, write_flow, write_moving_dataset
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.dataset import class_palette, load_dataset
 from vstc.formats.flow_hdf5 import FlowDirection

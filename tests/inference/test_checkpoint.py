@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from tests.tiny_runs import write_run
 
+from tests.tiny_runs import write_run
 from vstc.errors import InputError
 from vstc.inference.checkpoint import (
     describe_network,

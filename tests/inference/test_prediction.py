@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+
 from tests.moving import write_moving_dataset
 from tests.tiny_runs import write_run
-
 from vstc.artifacts.workspace import open_artifact
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, load_dataset

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from tests.moving import CLASSES
 from tests.tiny_runs import tiny_settings, write_run
-
 from vstc.artifacts.workspace import open_artifact
 from vstc.data.labels import read_true_labels
 from vstc.errors import ConfigError, InputError

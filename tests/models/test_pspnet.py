@@ -1,8 +1,8 @@
 import pytest
 import torch
+
 from tests.models.contract import ModelContract, random_images
 from tests.models.slow_pspnet import SlowPSPNet
-
 from vstc.models.catalog import create_model
 
 

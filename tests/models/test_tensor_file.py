@@ -5,8 +5,8 @@ import struct
 
 import pytest
 import torch
-from tests.models.foreign_weights import write_safetensors
 
+from tests.models.foreign_weights import write_safetensors
 from vstc.errors import InputError
 from vstc.models.tensor_file import read_tensors
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.models.contract import random_images
 
+from tests.models.contract import random_images
 from vstc.models.catalog import create_model
 from vstc.models.weights import load_weights
 

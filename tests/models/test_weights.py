@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from tests.models.foreign_weights import (
     backbone_tensors,
     renamed,
@@ -7,7 +8,6 @@ from tests.models.foreign_weights import (
     timm_mobilenet_names,
     write_safetensors,
 )
-
 from vstc.errors import InputError
 from vstc.models.catalog import create_model
 from vstc.models.weights import load_weights

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.training.test_samples import make_maker
 
+from tests.training.test_samples import make_maker
 from vstc.errors import InputError
 from vstc.training.batches import Batch, BatchStream, join_samples
 from vstc.training.samples import FlowToNeighbour, Sample, SampleMaker

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+
 from tests.killed_command import run_killed
 from tests.moving import write_moving_dataset
-from tests.training.test_samples import make_maker
 from tests.tiny_runs import tiny_settings, write_run
-
+from tests.training.test_samples import make_maker
 from vstc.artifacts.manifest import read_manifest
 from vstc.artifacts.workspace import Workspace, open_artifact
 from vstc.errors import InputError, OutputError

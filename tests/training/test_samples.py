@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tests.moving import CLASSES, draw_scene, write_moving_dataset
 from tests.tiny_runs import tiny_settings
-
 from vstc.errors import InputError
 from vstc.formats.dataset import class_palette, load_dataset
 from vstc.formats.images import encode_labels, encode_rgb

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.tiny_runs import tiny_settings
 
+from tests.tiny_runs import tiny_settings
 from vstc.config import resolve
 from vstc.errors import ConfigError
 from vstc.training.settings import RECIPES, TrainSettings

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from tests.training.test_samples import make_maker
-from tests.tiny_runs import ALL_TERMS, tiny_settings
 
+from tests.tiny_runs import ALL_TERMS, tiny_settings
+from tests.training.test_samples import make_maker
 from vstc.losses.temporal import temporal_loss
 from vstc.models.catalog import create_model
 from vstc.training.batches import Batch, join_samples

@@ -13,7 +13,7 @@ def command(
     flow: training.Flow = None,
     model: training.Model = None,
     terms: training.Terms = None,
-    split: options.Split = None,
+    split: training.TrainSplit = None,
     steps: training.Steps = None,
     batch: training.BatchSize = None,
     crop: training.Crop = None,

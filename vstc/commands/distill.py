@@ -27,7 +27,7 @@ def command(
     ratio: Annotated[
         str | None, typer.Option("--ratio", help="Labelled : pseudo in a batch, 1:1 by default.")
     ] = None,
-    split: options.Split = None,
+    split: training.TrainSplit = None,
     val_split: training.ValSplit = None,
     recipe: training.Recipe = None,
     steps: training.Steps = None,

@@ -15,7 +15,7 @@ def command(
     model: training.Model = None,
     init: training.Init = None,
     terms: training.Terms = None,
-    split: options.Split = None,
+    split: training.TrainSplit = None,
     val_split: training.ValSplit = None,
     recipe: training.Recipe = None,
     steps: training.Steps = None,

@@ -31,6 +31,9 @@ Init = Annotated[
 Recipe = Annotated[
     str | None, typer.Option("--recipe", help="liu2020, liu2022 or etc-code: set all at once.")
 ]
+TrainSplit = Annotated[
+    str | None, typer.Option("--split", help="Splits to train on, train by default.")
+]
 ValSplit = Annotated[
     str | None, typer.Option("--val-split", help="Splits to validate on, val by default.")
 ]
