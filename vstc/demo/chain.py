@@ -89,13 +89,13 @@ def _data_steps(places: _Places) -> list[Step]:
             "data",
             "street scenes: few labels for training, all of them for testing",
             ("data", "synth", *places.out("data"), *places.recipe("data")),
-            12,
+            15,
         ),
         Step(
             "flow",
             "optical flow (DIS) between neighbouring training frames",
             (*flow, "--split", "train,extra,val", "--gaps", "1,2"),
-            10,
+            7,
         ),
     ]
 
@@ -110,18 +110,18 @@ def _training_steps(places: _Places) -> list[Step]:
     student = ("distill", data, *places.out("student"), *places.recipe("student"), *flow)
     return [
         Step("baseline", "a small network, trained frame by frame", train("baseline"), 30),
-        Step("teacher", "a larger network, with the temporal loss", train("teacher"), 130),
+        Step("teacher", "a larger network, with the temporal loss", train("teacher"), 110),
         Step(
             "pseudo",
             "the teacher labels the frames that have no label",
             (*pseudo, "--config", str(_FILES / "pseudo.toml")),
-            30,
+            20,
         ),
         Step(
             "student",
             "the small network again, from labels, pseudo labels and the teacher",
             (*student, "--teacher", places.at("teacher"), "--pseudo", places.at("pseudo")),
-            80,
+            120,
         ),
     ]
 
