@@ -95,6 +95,7 @@ def test_begun_output_is_refused_and_said_to_be_incomplete(tmp_path: Path) -> No
 def test_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     make(tmp_path / "x")
+    assert (tmp_path / "x" / "manifest.json").is_file()
 
 
 @pytest.mark.parametrize("existing", list(ExistingOutput))

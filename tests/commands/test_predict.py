@@ -48,10 +48,14 @@ def test_its_output_can_be_evaluated(
     moving_dataset: Path, trained: Path, tmp_path: Path, run: Any
 ) -> None:
     run("predict", trained, moving_dataset, "-o", tmp_path / "out", *QUIET, "--split", "val")
-    run(
+    judged = run(
         *("evaluate", tmp_path / "out", "--dataset", moving_dataset, "-o", tmp_path / "metrics"),
-        *("--flow", moving_dataset / "flow", "--split", "val", "-q"),
-    )
+        *("--flow", moving_dataset / "flow", "--split", "val", "-q", "--json"),
+    ).json
+    assert judged["counts"]["labelled_frames"] > 0
+    assert judged["counts"]["skipped_pairs"] == 0
+    assert 0 <= judged["totals"]["miou"] <= 1
+    assert 0 <= judged["totals"]["tc"] <= 1
 
 
 def test_a_folder_of_images_needs_no_index(trained: Path, tmp_path: Path, run: Any) -> None:
