@@ -47,7 +47,10 @@ def reference() -> str:
 
 
 def leaves(command: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield all commands below a group with their full names."""
+    """Yield all commands below a group with their full names, the group's own one first."""
+    default = getattr(command, "default", None)
+    if default is not None:
+        yield name, default
     for child_name, child in getattr(command, "commands", {}).items():
         yield from leaves(child, f"{name} {child_name}")
     if not hasattr(command, "commands"):

@@ -59,7 +59,7 @@ def find_command(words: list[str]) -> tuple[Any, list[str]]:
     rest = list(words)
     while rest and rest[0] in getattr(command, "commands", {}):
         command = command.commands[rest.pop(0)]
-    return command, rest
+    return getattr(command, "default", command), rest
 
 
 @every_page
@@ -105,7 +105,8 @@ def test_readme_lists_every_command() -> None:
     groups_in_one_row = {"index", "bench"}
     for name, command in program().commands.items():
         children = getattr(command, "commands", {})
-        names = [name] if not children or name in groups_in_one_row else []
+        is_command = not children or hasattr(command, "default")
+        names = [name] if is_command or name in groups_in_one_row else []
         names += [f"{name} {child}" for child in children if name not in groups_in_one_row]
         for full in names:
             assert re.search(rf"^\| .*`vstc {full}`.* \|", table, re.MULTILINE), full

@@ -36,6 +36,8 @@ def commands() -> dict[str, Any]:
     """All commands by their full names."""
 
     def leaves(group: Any, name: str) -> Iterator[tuple[str, Any]]:
+        if hasattr(group, "default"):
+            yield name, group.default
         for child_name, child in group.commands.items():
             full = f"{name} {child_name}".strip()
             yield from leaves(child, full) if hasattr(child, "commands") else [(full, child)]

@@ -11,9 +11,11 @@ import typer
 from typer.core import TyperGroup
 
 from vstc import __version__
+from vstc.commands.default_group import DEFAULT, DefaultCommand, DefaultGroup
 from vstc.errors import OutputError, SetupError, VstcError
 
-# (group or None, module below vstc.commands); a module offers `command` and its name.
+# (group or None, name, module below vstc.commands); a module offers `command`. A command without
+# a name stands for its group: it runs unless the next word is a subcommand.
 COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     ("data", "synth", "data_synth"),
     ("data", "index", "data_index"),
@@ -27,7 +29,7 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     (None, "pseudo-label", "pseudo_label"),
     (None, "distill", "distill"),
     (None, "predict", "predict"),
-    (None, "evaluate", "evaluate"),
+    ("evaluate", "", "evaluate"),
     (None, "report", "report"),
     (None, "demo", "demo"),
     (None, "info", "info"),
@@ -39,6 +41,7 @@ GROUPS = {
     "data": "Make, index and check data sets.",
     "flow": "Compute, look at and judge optical flow.",
     "teacher": "Train teachers and baselines.",
+    "evaluate": "Judge predictions; compare runs; measure how fast and large a network is.",
     "bench": "Measure rates beside the bounds that they have.",
 }
 
@@ -125,17 +128,16 @@ def build_app() -> typer.Typer:
         ),
         epilog="Start with: vstc demo",
     )
-    groups = {
-        name: typer.Typer(no_args_is_help=True, help=text, rich_markup_mode=None)
-        for name, text in GROUPS.items()
-    }
+    groups = {name: _build_group(name, text) for name, text in GROUPS.items()}
     for group, name, module in COMMANDS:
         command = importlib.import_module(f"vstc.commands.{module}").command
         target = groups[group] if group else app
         if isinstance(command, typer.Typer):
             target.add_typer(command, name=name)
-        else:
+        elif name:
             target.command(name)(command)
+        else:
+            target.command(DEFAULT, cls=DefaultCommand)(command)
     for name, group_app in groups.items():
         app.add_typer(group_app, name=name)
 
@@ -149,6 +151,13 @@ def build_app() -> typer.Typer:
 
     _keep_example_lines(app)
     return app
+
+
+def _build_group(name: str, text: str) -> typer.Typer:
+    stands_for_a_command = any(group == name and not leaf for group, leaf, _ in COMMANDS)
+    if stands_for_a_command:
+        return typer.Typer(cls=DefaultGroup, help=text, rich_markup_mode=None)
+    return typer.Typer(no_args_is_help=True, help=text, rich_markup_mode=None)
 
 
 def _keep_example_lines(app: typer.Typer) -> None:
