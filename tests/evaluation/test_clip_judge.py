@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 from tests.evaluation.scenes import HEIGHT, VOID, WIDTH, true_labels, write_predictions
 from tests.metrics.slow_references import slow_confusion
 from vstc.errors import InputError
-from vstc.evaluation.clip_judge import ClipJudge, Metric
+from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.clip_result import ClipResult
 from vstc.evaluation.flow_sources import fit_flow
-from vstc.evaluation.label_sources import DatasetLabels, FolderLabels
+from vstc.evaluation.label_sources.folder import FolderLabels
+from vstc.evaluation.label_sources.truth import DatasetLabels
 from vstc.metrics.confusion import scores_from_counts
 
 
@@ -45,12 +47,30 @@ class ArrayLabels:
         return self.maps[frame_name]
 
 
-def judge_clip(scene, clip_id, source, *, flow=None, **options):
+class Judged:
+    """The parts of a result under short names; None for a group that took no part."""
+
+    def __init__(self, result):
+        self.result = result
+        seg, con = result.parts.get("miou"), result.parts.get("tc")
+        self.size = result.size
+        self.confusion = np.array(seg["confusion"]) if seg else None
+        self.n_labelled = len(seg["frames"]) if seg else 0
+        self.counts = np.array(con["counts"]) if con and con["counts"] else None
+        self.pairs = con["pairs"] if con else []
+        self.pair_indices = [index for index, _, _ in self.pairs]
+        self.accuracies = [accuracy for _, accuracy, _ in self.pairs]
+        self.n_skipped_pairs = con["skipped_pairs"] if con else 0
+        self.flow_size = con["flow_size"] if con else None
+
+
+def judge_clip(scene, clip_id, source, *, flow=None, metrics=(Metric.MIOU, Metric.TC), **options):
     frames = []
-    judge = ClipJudge(scene, source, flow=flow, **options)
+    groups = make_groups(scene, EvaluateSettings(metrics=metrics))
+    judge = ClipJudge(scene, source, groups=groups, flow=flow, **options)
     result = judge.judge(scene.clip(clip_id), frames.append)
     assert sum(frames) == len(scene.clip(clip_id).frames)
-    return result
+    return Judged(result)
 
 
 def all_labels(scene, clip_id):
@@ -78,34 +98,34 @@ def test_counts_equal_a_loop_over_the_labelled_frames(scene):
 def test_unlabelled_frames_take_part_in_consistency(scene):
     source = ArrayLabels(all_labels(scene, "pan"))
     result = judge_clip(scene, "pan", source, flow=ExactFlow(-2))
-    assert result.pair_indices == (0, 1, 2, 3)
+    assert result.pair_indices == [0, 1, 2, 3]
     assert result.n_skipped_pairs == 0
-    assert [pair.accuracy for pair in result.consistency.pairs] == [1.0] * 4
+    assert result.accuracies == [1.0] * 4
 
 
 def test_the_true_direction_of_flow_is_needed(scene):
     source = ArrayLabels(all_labels(scene, "pan"))
-    right = judge_clip(scene, "pan", source, flow=ExactFlow(-2)).consistency.counts
-    wrong = judge_clip(scene, "pan", source, flow=ExactFlow(2)).consistency.counts
+    right = judge_clip(scene, "pan", source, flow=ExactFlow(-2)).counts
+    wrong = judge_clip(scene, "pan", source, flow=ExactFlow(2)).counts
     assert scores_from_counts(right).miou == 1.0
     assert scores_from_counts(wrong).miou < 0.85
 
 
 def test_pairs_without_both_predictions_are_skipped_and_counted(scene):
     result = judge_clip(scene, "pan", DatasetLabels(scene), flow=ExactFlow(-2))
-    assert result.pair_indices == ()
+    assert result.pair_indices == []
     assert result.n_skipped_pairs == 4
-    assert result.consistency is None
+    assert result.counts is None
     maps = all_labels(scene, "pan")
     del maps["pan_003"]
     result = judge_clip(scene, "pan", ArrayLabels(maps), flow=ExactFlow(-2))
-    assert (result.pair_indices, result.n_skipped_pairs) == ((0, 1), 2)
+    assert (result.pair_indices, result.n_skipped_pairs) == ([0, 1], 2)
 
 
 def test_frames_far_apart_have_no_consistency(scene):
     source = ArrayLabels(all_labels(scene, "sparse"))
     result = judge_clip(scene, "sparse", source, flow=ExactFlow(-9))
-    assert result.consistency is None
+    assert result.counts is None
     assert result.n_skipped_pairs == 0
     assert result.n_labelled == 2
 
@@ -113,7 +133,7 @@ def test_frames_far_apart_have_no_consistency(scene):
 def test_small_flow_is_enlarged_with_its_vectors(scene):
     source = ArrayLabels(all_labels(scene, "pan"))
     result = judge_clip(scene, "pan", source, flow=ExactFlow(-2, scale=4))
-    assert [pair.accuracy for pair in result.consistency.pairs] == [1.0] * 4
+    assert result.accuracies == [1.0] * 4
     assert result.flow_size == (HEIGHT // 4, WIDTH // 4)
     assert result.size == (HEIGHT, WIDTH)
 
@@ -153,7 +173,7 @@ def test_only_the_wanted_metrics_are_computed(scene):
     source = ArrayLabels(all_labels(scene, "still"))
     without_tc = judge_clip(scene, "still", source, flow=ExactFlow(0), metrics=(Metric.MIOU,))
     without_miou = judge_clip(scene, "still", source, flow=ExactFlow(0), metrics=(Metric.TC,))
-    assert without_tc.consistency is None
+    assert without_tc.counts is None
     assert without_miou.confusion is None
 
 
@@ -165,15 +185,15 @@ def test_void_in_predicted_files_is_a_miss_and_breaks_no_pair(scene, tmp_path):
     source = FolderLabels(write_predictions(tmp_path, scene, change=blot), scene)
     result = judge_clip(scene, "still", source, flow=ExactFlow(0))
     assert scores_from_counts(result.confusion).aacc < 1
-    assert scores_from_counts(result.consistency.counts).miou == 1
-    assert result.consistency.pairs[0].n_valid == (HEIGHT - 4) * WIDTH - (HEIGHT - 20) * 5
+    assert scores_from_counts(result.counts).miou == 1
+    assert result.pairs[0][2] == (HEIGHT - 4) * WIDTH - (HEIGHT - 20) * 5
 
 
 def test_a_result_survives_its_file_form(scene):
     source = ArrayLabels(all_labels(scene, "pan"))
     for flow in (ExactFlow(-2), None):
-        result = judge_clip(scene, "pan", source, flow=flow)
-        again = ClipResult.from_json(result.as_json())
-        assert again.as_json() == result.as_json()
-        np.testing.assert_array_equal(again.confusion, result.confusion)
-        assert again.confusion.dtype == np.int64
+        result = judge_clip(scene, "pan", source, flow=flow).result
+        text = json.dumps(result.as_json(), allow_nan=False)
+        again = ClipResult.from_json(json.loads(text))
+        assert again.size == (HEIGHT, WIDTH)
+        assert json.dumps(again.as_json()) == text

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import csv
-import io
 
+import numpy as np
 import pytest
 
 from tests.evaluation.scenes import true_labels, write_predictions
 from vstc.errors import InputError
 from vstc.evaluation.clip_judge import ClipJudge
-from vstc.evaluation.evaluate import evaluate_predictions
+from vstc.evaluation.evaluate import evaluate_predictions, gather
 from vstc.evaluation.flow_sources import ComputedFlow
-from vstc.evaluation.label_sources import FolderLabels
+from vstc.evaluation.label_sources.folder import FolderLabels
 from vstc.evaluation.record import metrics_record, pairs_csv
 from vstc.flow.providers import make_provider
 from vstc.metrics.confusion import AbsentClass
+
+BOTH = EvaluateSettings(metrics=(Metric.MIOU, Metric.TC))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,8 @@ def judge(scene, tmp_path_factory):
 
     folder = write_predictions(tmp_path_factory.mktemp("predictions"), scene, change=shorten)
     flow = ComputedFlow(scene, make_provider("dis-medium"))
-    return ClipJudge(scene, FolderLabels(folder, scene), flow=flow)
+    groups = make_groups(scene, BOTH)
+    return ClipJudge(scene, FolderLabels(folder, scene), groups=groups, flow=flow)
 
 
 def test_the_result_does_not_depend_on_the_number_of_threads(scene, judge):
@@ -41,11 +44,11 @@ def test_the_result_does_not_depend_on_the_number_of_threads(scene, judge):
 def test_totals_come_from_the_counts_of_all_clips(scene, judge):
     whole = evaluate_predictions(judge, scene.clips)
     alone = [evaluate_predictions(judge, [clip]) for clip in scene.clips]
-    counts = sum(part.confusion.counts for part in alone)
-    assert (whole.confusion.counts == counts).all()
-    steady = [part.consistency.tc for part in alone if part.consistency.tc is not None]
-    assert whole.consistency.tc_seq == pytest.approx(sum(steady) / len(steady))
-    assert whole.consistency.n_pairs == 6
+    counts = sum(np.array(part.extra()["confusion"]) for part in alone)
+    assert (np.array(whole.extra()["confusion"]) == counts).all()
+    steady = [part.totals()["tc"] for part in alone if part.totals()["tc"] is not None]
+    assert whole.totals()["tc_seq"] == pytest.approx(sum(steady) / len(steady))
+    assert whole.counts()["pairs"] == 6
 
 
 def test_known_results_are_taken_and_new_ones_are_kept(scene, judge):
@@ -71,16 +74,22 @@ def test_known_results_are_taken_and_new_ones_are_kept(scene, judge):
 def test_an_absent_class_counts_as_zero_on_request(scene, judge):
     sparse = [scene.clip("sparse")]
     null = evaluate_predictions(judge, sparse)
-    zero = evaluate_predictions(judge, sparse, absent=AbsentClass.ZERO)
+    groups = make_groups(scene, BOTH.model_copy(update={"absent": AbsentClass.ZERO}))
+    zero = gather(groups, sparse, [judge.judge(sparse[0], lambda _frames: None)])
     assert null.totals()["tc"] is None
     assert zero.totals()["tc"] is None
-    present = [iou for iou in null.segmentation.per_class_iou if iou is not None]
-    assert zero.segmentation.miou == pytest.approx(sum(present) / 3)
+    present = [iou for iou in null.scores["miou"].per_class["iou"] if iou is not None]
+    assert zero.totals()["miou"] == pytest.approx(sum(present) / 3)
 
 
-def test_the_pair_table_names_frames_in_order(scene, judge):
-    text = pairs_csv(evaluate_predictions(judge, scene.clips)).decode()
-    rows = list(csv.DictReader(io.StringIO(text)))
+def test_the_tables_name_pairs_and_frames_in_order(scene, judge, tmp_path):
+    with ClipTables(tmp_path, judge.groups.values()) as tables:
+        evaluate_predictions(judge, scene.clips, take_rows=tables.add)
+    frames = list(csv.DictReader((tmp_path / FRAMES).open(encoding="utf-8")))
+    assert [row["frame"] for row in frames[:3]] == ["pan_000", "pan_002", "pan_004"]
+    assert all(int(row["labelled_pixels"]) == 64 * 44 for row in frames)
+    assert 0 < float(frames[0]["miou"]) < float(frames[0]["accuracy"]) < 1
+    rows = list(csv.DictReader((tmp_path / PAIRS).open(encoding="utf-8")))
     assert [(row["frame"], row["next_frame"]) for row in rows[:2]] == [
         ("pan_000", "pan_001"),
         ("pan_001", "pan_002"),
@@ -100,4 +109,5 @@ def test_an_error_in_a_thread_reaches_the_caller(scene):
             return true_labels(clip, clip.frame_names.index(frame_name))
 
     with pytest.raises(InputError, match="cannot read it"):
-        evaluate_predictions(ClipJudge(scene, Broken(), flow=None), scene.clips, workers=3)
+        judge = ClipJudge(scene, Broken(), groups=make_groups(scene, BOTH))
+        evaluate_predictions(judge, scene.clips, workers=3)

@@ -14,7 +14,7 @@ from vstc.data.labels import VOID, read_true_labels
 from vstc.errors import InputError
 from vstc.evaluation.clip_result import ClipResult
 from vstc.evaluation.flow_sources import FlowSource, fit_flow
-from vstc.evaluation.label_sources import LabelSource
+from vstc.evaluation.label_sources.source import LabelSource
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.images import image_size
 from vstc.metrics.confusion import ConfusionMatrix

@@ -11,7 +11,8 @@ from vstc.artifacts.manifest import InputRef
 from vstc.errors import ConfigError, InputError
 from vstc.evaluation.clip_judge import ClipJudge, Metric
 from vstc.evaluation.flow_sources import ComputedFlow, FlowSource, StoredFlow
-from vstc.evaluation.label_sources import DatasetLabels, FolderLabels
+from vstc.evaluation.label_sources.folder import FolderLabels
+from vstc.evaluation.label_sources.truth import DatasetLabels
 from vstc.evaluation.settings import DEFAULT_FLOW_METHOD, EvaluateSettings
 from vstc.flow.providers import make_provider
 from vstc.formats.dataset import Clip, Dataset, dataset_ref, load_dataset

@@ -13,7 +13,7 @@ from vstc.inference.network import FrameNetwork
 
 
 class LiveLabels:
-    """Predicts labels on the fly; satisfies ``vstc.evaluation.label_sources.LabelSource``.
+    """Predicts labels on the fly; satisfies ``vstc.evaluation.label_sources.source.LabelSource``.
 
     Args:
         network: The network.

@@ -1,10 +1,9 @@
-"""Where predicted labels come from: a folder, or the true labels of the data set itself."""
+"""Predicted labels in image files."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -12,22 +11,12 @@ from numpy.typing import NDArray
 
 from vstc.artifacts.fingerprint import fingerprint_files
 from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
-from vstc.data.labels import VOID, read_true_labels
+from vstc.data.labels import VOID
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.images import read_labels
 
 PREDICTIONS_KIND = "vstc.predictions"
-
-
-class LabelSource(Protocol):
-    """Gives predicted label maps; called from several threads, one clip per thread."""
-
-    def available(self, clip: Clip) -> Collection[str]:
-        """Return the names of the frames of a clip that have a prediction."""
-
-    def labels(self, clip: Clip, frame_name: str) -> NDArray[np.uint8]:
-        """Return the predicted class ids of a frame, (H, W); 255 is "no label"."""
 
 
 class FolderLabels:
@@ -68,32 +57,6 @@ class FolderLabels:
         path = self._folder / clip.id / f"{frame_name}.png"
         labels = read_labels(path, self._dataset.record.classes)
         return np.asarray(cv2.LUT(labels, self._to_table), np.uint8)
-
-
-class DatasetLabels:
-    """The data set's own labels as if they were predictions.
-
-    Args:
-        dataset: The data set.
-    """
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-
-    def available(self, clip: Clip) -> Collection[str]:
-        """Return the names of the labelled frames."""
-        return clip.labels.keys()
-
-    def labels(self, clip: Clip, frame_name: str) -> NDArray[np.uint8]:
-        """Read the true ids of a frame, (H, W); void is 255.
-
-        Raises:
-            InputError: Unreadable, or an id that the class table does not have.
-        """
-        labels = read_true_labels(self._dataset, clip, clip.frame_names.index(frame_name))
-        if labels is None:
-            raise InputError(f"frame {frame_name} of clip {clip.id} has no label")
-        return labels
 
 
 def _void_as_255(dataset: Dataset) -> NDArray[np.uint8]:

@@ -1,0 +1,1 @@
+"""Every way in which predicted labels come into an evaluation."""
