@@ -132,9 +132,9 @@ def test_a_seed_fixes_the_weights_and_leaves_the_global_generator_alone():
 
 
 def test_describing_a_model_puts_it_back_in_its_mode():
-    from vstc.models.description import count_conv_macs
+    from vstc.models.description import count_macs
 
     model = on_meta("pspnet-tiny")
-    count_conv_macs(model, size=(33, 33))
+    count_macs(model, size=(33, 33))
     assert model.training
     assert all(part.training for part in model.modules())

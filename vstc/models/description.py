@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from vstc.models.catalog import create_model
+from vstc.models.multiply_adds import count_multiply_adds
 from vstc.models.segmentation_model import SegmentationModel
 
 
@@ -21,7 +22,7 @@ class ModelDescription:
         num_parameters: All parameters, the auxiliary head included.
         num_parameters_inference: Parameters without the auxiliary head.
         num_tensors: Length of the state dict.
-        gmacs: Multiply-adds of the convolutions for one image, without the auxiliary head, in 10^9.
+        gmacs: Multiply-adds for one image, without the auxiliary head, in 10^9.
         size: Image size (height, width) that `gmacs` holds for.
     """
 
@@ -55,7 +56,7 @@ def describe_model(name: str, *, num_classes: int, size: tuple[int, int]) -> Mod
         num_parameters=num_parameters,
         num_parameters_inference=num_parameters - num_aux,
         num_tensors=len(model.state_dict()),
-        gmacs=count_conv_macs(model, size=size) / 1e9,
+        gmacs=count_macs(model, size=size) / 1e9,
         size=size,
     )
 
@@ -65,33 +66,20 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def count_conv_macs(model: SegmentationModel, *, size: tuple[int, int]) -> int:
-    """Count the multiply-adds of all convolutions in one eval pass.
+def count_macs(model: SegmentationModel, *, size: tuple[int, int]) -> int:
+    """Count the multiply-adds of one eval pass; see ``count_multiply_adds``.
 
     Args:
         model: The network; on the device `meta` nothing is computed.
         size: Image size (height, width).
 
     Returns:
-        Multiply-adds for one image; other layers are not counted.
+        Multiply-adds for one image.
     """
-    total = 0
-
-    def add(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-        nonlocal total
-        assert isinstance(module, nn.Conv2d)
-        total += output.numel() * module.weight[0].numel()
-
-    hooks = [
-        part.register_forward_hook(add) for part in model.modules() if isinstance(part, nn.Conv2d)
-    ]
     was_training = model.training
     images = torch.zeros(1, 3, *size, device=model.pixel_mean.device)
     try:
         with torch.no_grad():
-            model.eval()(images)
+            return count_multiply_adds(model, lambda: model.eval()(images))
     finally:
         model.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return total
