@@ -12,8 +12,10 @@ from vstc.errors import InputError
 from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.clip_result import ClipResult
 from vstc.evaluation.flow_sources import fit_flow
+from vstc.evaluation.groups.catalog import make_groups
 from vstc.evaluation.label_sources.folder import FolderLabels
 from vstc.evaluation.label_sources.truth import DatasetLabels
+from vstc.evaluation.settings import EvaluateSettings, Metric
 from vstc.metrics.confusion import scores_from_counts
 
 

@@ -10,8 +10,10 @@ from vstc.errors import InputError
 from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.evaluate import evaluate_predictions, gather
 from vstc.evaluation.flow_sources import ComputedFlow
+from vstc.evaluation.groups.catalog import make_groups
 from vstc.evaluation.label_sources.folder import FolderLabels
-from vstc.evaluation.record import metrics_record, pairs_csv
+from vstc.evaluation.record import FRAMES, PAIRS, ClipTables, metrics_record
+from vstc.evaluation.settings import EvaluateSettings, Metric
 from vstc.flow.providers import make_provider
 from vstc.metrics.confusion import AbsentClass
 
@@ -108,6 +110,6 @@ def test_an_error_in_a_thread_reaches_the_caller(scene):
                 raise InputError("cannot read it")
             return true_labels(clip, clip.frame_names.index(frame_name))
 
+    judge = ClipJudge(scene, Broken(), groups=make_groups(scene, BOTH))
     with pytest.raises(InputError, match="cannot read it"):
-        judge = ClipJudge(scene, Broken(), groups=make_groups(scene, BOTH))
         evaluate_predictions(judge, scene.clips, workers=3)

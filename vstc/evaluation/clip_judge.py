@@ -1,34 +1,26 @@
-"""Judge one clip: true against predicted labels, and each prediction against the next one."""
+"""Judge one clip: read its frames once, and show them to every metric group."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from contextlib import nullcontext
-from enum import StrEnum
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.data.labels import VOID, read_true_labels
+from vstc.data.labels import read_true_labels
 from vstc.errors import InputError
 from vstc.evaluation.clip_result import ClipResult
-from vstc.evaluation.flow_sources import FlowSource, fit_flow
+from vstc.evaluation.flow_sources import ClipFlow, FlowSource
+from vstc.evaluation.frame import JudgedFrame, PairFlow
+from vstc.evaluation.groups.base import ClipCounter, MetricGroup
 from vstc.evaluation.label_sources.source import LabelSource
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.images import image_size
-from vstc.metrics.confusion import ConfusionMatrix
-from vstc.metrics.consistency import TemporalConsistency
 
 Labels = NDArray[np.uint8]
 Size = tuple[int, int]
-
-
-class Metric(StrEnum):
-    """Groups of values that are computed together."""
-
-    MIOU = "miou"
-    TC = "tc"
 
 
 class ClipJudge:
@@ -37,8 +29,8 @@ class ClipJudge:
     Args:
         dataset: Class table and true labels.
         predictions: What is judged.
-        flow: Flow for TC; None leaves TC out.
-        metrics: What is computed.
+        groups: What is computed, by name.
+        flow: Flow for the groups that ask for it.
         resize_predictions: Bring predictions to the size of the labels, by nearest pixel;
             else another size is an error.
     """
@@ -48,15 +40,23 @@ class ClipJudge:
         dataset: Dataset,
         predictions: LabelSource,
         *,
-        flow: FlowSource | None,
-        metrics: Collection[Metric] = tuple(Metric),
+        groups: Mapping[str, MetricGroup],
+        flow: FlowSource | None = None,
         resize_predictions: bool = False,
     ) -> None:
         self.dataset = dataset
+        self.groups = dict(groups)
         self._predictions = predictions
-        self._flow = flow if Metric.TC in metrics else None
-        self._wants_miou = Metric.MIOU in metrics
+        self._flow = flow
         self._resize = resize_predictions
+
+    @contextmanager
+    def working(self, workers: int | None) -> Iterator[None]:
+        """Hold what the groups need while clips are judged, such as processes."""
+        with ExitStack() as stack:
+            for group in self.groups.values():
+                stack.enter_context(group.working(workers))
+            yield
 
     def judge(self, clip: Clip, advance: Callable[[int], None]) -> ClipResult:
         """Count one clip, frame after frame.
@@ -68,46 +68,41 @@ class ClipJudge:
         Raises:
             InputError: A labelled frame has no prediction, or a file does not fit.
         """
+        active = {name: group for name, group in self.groups.items() if group.takes(clip)}
+        counters = {name: group.counter(clip) for name, group in active.items()}
         available = self._predictions.available(clip)
-        labelled = set(clip.labelled_indices) if self._wants_miou else set[int]()
-        self._refuse_missing(clip, labelled, available)
-        confusion = ConfusionMatrix(self.dataset.num_classes, VOID)
-        consistency = TemporalConsistency(self.dataset.num_classes, VOID)
-        flow = self._flow if clip.is_consecutive else None
+        labelled = self._labelled(clip, active.values())
+        if any(not group.is_temporal for group in active.values()):
+            _refuse_missing(clip, labelled, available)
+        wanted = labelled
+        if any(group.is_temporal for group in active.values()):
+            wanted = {i for i, name in enumerate(clip.frame_names) if name in available}
+        flow = self._flow if any(group.needs_flow for group in active.values()) else None
         size = self._label_size(clip)
-        flow_size: Size | None = None
-        pair_indices: list[int] = []
-        previous: Labels | None = None
+        previous: JudgedFrame | None = None
         with flow.open(clip) if flow else nullcontext() as clip_flow:
-            for index, name in enumerate(clip.frame_names):
-                predicted = None
-                if name in available and (clip_flow is not None or index in labelled):
-                    predicted = self._predicted(clip, name, size)
-                    size = (predicted.shape[0], predicted.shape[1])
-                if predicted is not None and size is not None and index in labelled:
-                    confusion.update(self._true(clip, index, size), predicted)
-                if clip_flow is not None and predicted is not None and previous is not None:
-                    field = clip_flow.prev_to_next(index - 1)
-                    flow_size = (field.shape[0], field.shape[1])
-                    consistency.update(
-                        clip.id,
-                        labels_prev=previous,
-                        labels_next=predicted,
-                        flow_prev_to_next=fit_flow(field, (previous.shape[0], previous.shape[1])),
-                    )
-                    pair_indices.append(index - 1)
-                previous = predicted
+            for index in range(len(clip.frames)):
+                frame = None
+                if index in wanted:
+                    frame = self._frame(clip, index, size, has_truth=index in labelled)
+                    frame = _join(frame, previous if clip.is_consecutive else None, clip_flow)
+                    size = frame.size
+                    _show(frame, counters, active)
+                previous = frame.alone() if frame else None
                 advance(1)
-        return ClipResult(
-            clip_id=clip.id,
-            size=size,
-            confusion=confusion.counts if labelled else None,
-            n_labelled=len(labelled),
-            consistency=consistency.clips.get(clip.id),
-            flow_size=flow_size,
-            pair_indices=tuple(pair_indices),
-            n_skipped_pairs=len(clip.frames) - 1 - len(pair_indices) if flow else 0,
-        )
+        parts = {name: counter.result() for name, counter in counters.items()}
+        return ClipResult(clip_id=clip.id, size=size if wanted else None, parts=parts)
+
+    def _labelled(self, clip: Clip, groups: Collection[MetricGroup]) -> Collection[int]:
+        wants_truth = any(group.needs_truth for group in groups)
+        return set(clip.labelled_indices) if wants_truth else set[int]()
+
+    def _frame(self, clip: Clip, index: int, size: Size | None, *, has_truth: bool) -> JudgedFrame:
+        predicted = self._predicted(clip, clip.frame_names[index], size)
+        true = None
+        if has_truth:
+            true = self._true(clip, index, (predicted.shape[0], predicted.shape[1]))
+        return JudgedFrame(index=index, predicted=predicted, true=true)
 
     def _predicted(self, clip: Clip, frame_name: str, size: Size | None) -> Labels:
         labels = self._predictions.labels(clip, frame_name)
@@ -139,17 +134,36 @@ class ClipJudge:
             return image_size(self.dataset.root / path)
         return None
 
-    def _refuse_missing(
-        self, clip: Clip, labelled: Collection[int], available: Collection[str]
-    ) -> None:
-        names = clip.frame_names
-        missing = [names[index] for index in sorted(labelled) if names[index] not in available]
-        if missing:
-            raise InputError(
-                f"predictions lack {len(missing)} labelled frames of clip {clip.id}, "
-                f"the first is {missing[0]}",
-                hint="finish them with vstc predict --resume, or choose clips with --split",
-            )
+
+def _join(
+    frame: JudgedFrame, previous: JudgedFrame | None, clip_flow: ClipFlow | None
+) -> JudgedFrame:
+    """Tell a frame about the one before it."""
+    if previous is None:
+        return frame
+    flow = PairFlow(clip_flow, previous.index, frame.size) if clip_flow else None
+    return JudgedFrame(
+        index=frame.index, predicted=frame.predicted, true=frame.true, previous=previous, flow=flow
+    )
+
+
+def _show(
+    frame: JudgedFrame, counters: Mapping[str, ClipCounter], groups: Mapping[str, MetricGroup]
+) -> None:
+    for name, counter in counters.items():
+        if groups[name].is_temporal or frame.true is not None:
+            counter.update(frame)
+
+
+def _refuse_missing(clip: Clip, labelled: Collection[int], available: Collection[str]) -> None:
+    names = clip.frame_names
+    missing = [names[index] for index in sorted(labelled) if names[index] not in available]
+    if missing:
+        raise InputError(
+            f"predictions lack {len(missing)} labelled frames of clip {clip.id}, "
+            f"the first is {missing[0]}",
+            hint="finish them with vstc predict --resume, or choose clips with --split",
+        )
 
 
 def _shown(size: tuple[int, ...]) -> str:

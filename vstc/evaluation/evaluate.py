@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
-from vstc.data.labels import VOID
 from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.clip_result import ClipResult
-from vstc.formats.dataset import Clip, Dataset
-from vstc.metrics.confusion import (
-    AbsentClass,
-    ConfusionMatrix,
-    SegmentationScores,
-    scores_from_counts,
-)
-from vstc.metrics.consistency import ConsistencyScores, TemporalConsistency
+from vstc.evaluation.groups.base import ClipRows, GroupScores, MetricGroup, Value
+from vstc.formats.dataset import Clip
 
-TOTALS = ("miou", "macc", "aacc", "fwiou", "tc", "tc_seq", "tc_acc")
+TakeRows = Callable[[Clip, ClipRows], None]
 
 
 @dataclass(frozen=True)
 class ClipScores:
-    """What is known of one clip; its consistency stands in ``Evaluation.consistency``.
+    """What is known of one clip.
 
     Attributes:
         clip: The clip.
         size: Height and width that were judged; None when no frame was.
-        segmentation: IoU and accuracies; None without a label.
-        n_labelled: Frames with label and prediction.
-        flow_size: Height and width of the flow; None without a pair.
-        pair_indices: Place of the earlier frame of each pair.
-        n_skipped_pairs: Neighbours of which one has no prediction.
+        values: Values by column of ``per_clip``.
     """
 
     clip: Clip
     size: tuple[int, int] | None
-    segmentation: SegmentationScores | None
-    n_labelled: int
-    flow_size: tuple[int, int] | None
-    pair_indices: tuple[int, ...]
-    n_skipped_pairs: int
+    values: Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -50,51 +36,75 @@ class Evaluation:
     """Scores of predictions on the clips of a data set.
 
     Attributes:
-        segmentation: IoU and accuracies of all labelled frames together.
-        confusion: The counts behind them, rows true, columns predicted.
-        consistency: Temporal consistency of all clips of consecutive frames.
+        scores: Scores of every group, by its name.
         clips: The clips one by one, in the order of the data set.
     """
 
-    segmentation: SegmentationScores
-    confusion: ConfusionMatrix
-    consistency: ConsistencyScores
+    scores: Mapping[str, GroupScores]
     clips: tuple[ClipScores, ...]
 
     def totals(self) -> dict[str, float | None]:
-        """Return the totals by name, in [0, 1]; None where nothing could be counted."""
-        seg, con = self.segmentation, self.consistency
-        values = (seg.miou, seg.macc, seg.aacc, seg.fwiou, con.tc, con.tc_seq, con.tc_acc)
-        return dict(zip(TOTALS, values, strict=True))
+        """Return the totals by name; None where nothing could be counted."""
+        return {name: v for scores in self.scores.values() for name, v in scores.totals.items()}
+
+    def counts(self) -> dict[str, int]:
+        """Return what the totals rest on."""
+        counts = {name: n for scores in self.scores.values() for name, n in scores.counts.items()}
+        return {"clips": len(self.clips)} | counts
+
+    def per_class(self, class_id: int) -> dict[str, Value]:
+        """Return the scores of a class."""
+        return {
+            column: values[class_id]
+            for scores in self.scores.values()
+            for column, values in scores.per_class.items()
+        }
+
+    def extra(self) -> dict[str, Any]:
+        """Return further entries of the record."""
+        return {name: v for scores in self.scores.values() for name, v in scores.extra.items()}
 
 
 def evaluate_predictions(
     judge: ClipJudge,
     clips: Sequence[Clip],
     *,
-    absent: AbsentClass = AbsentClass.NULL,
     workers: int = 1,
     known: Callable[[Clip], ClipResult | None] = lambda _clip: None,
     keep: Callable[[ClipResult], None] = lambda _result: None,
     advance: Callable[[int], None] = lambda _frames: None,
+    take_rows: TakeRows = lambda _clip, _rows: None,
 ) -> Evaluation:
     """Judge predictions on some clips.
 
-    Counts are integers and are added in the order of the clips, so the result does not depend
-    on ``workers``.
+    Clips are gathered in their order, so the result does not depend on ``workers``.
 
     Args:
         judge: Knows predictions, labels and flow.
         clips: The clips.
-        absent: What a class scores that occurs nowhere.
         workers: Threads over clips.
         known: Gives the result of a clip that was judged earlier, or None.
         keep: Takes each new result, from the thread that made it.
         advance: Takes the number of frames just finished.
+        take_rows: Takes what the tables say of each clip, in the order of the clips.
 
     Raises:
         InputError: Predictions, labels or flow are missing or do not fit.
     """
+    results = judge_clips(judge, clips, workers=workers, known=known, keep=keep, advance=advance)
+    return gather(judge.groups, clips, results, take_rows=take_rows)
+
+
+def judge_clips(
+    judge: ClipJudge,
+    clips: Sequence[Clip],
+    *,
+    workers: int,
+    known: Callable[[Clip], ClipResult | None],
+    keep: Callable[[ClipResult], None],
+    advance: Callable[[int], None],
+) -> Iterator[ClipResult]:
+    """Judge clips in threads and yield what they hold in their order; see above."""
     advance = _one_at_a_time(advance)
 
     def result_of(clip: Clip) -> ClipResult:
@@ -107,41 +117,49 @@ def evaluate_predictions(
         return result
 
     if workers == 1 or len(clips) == 1:
-        return _gather(judge.dataset, clips, map(result_of, clips), absent)
+        yield from map(result_of, clips)
+        return
     with ThreadPoolExecutor(workers) as pool:
         try:
-            return _gather(judge.dataset, clips, pool.map(result_of, clips), absent)
+            yield from pool.map(result_of, clips)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _gather(
-    dataset: Dataset, clips: Sequence[Clip], results: Iterable[ClipResult], absent: AbsentClass
+def gather(
+    groups: Mapping[str, MetricGroup],
+    clips: Iterable[Clip],
+    results: Iterable[ClipResult],
+    *,
+    take_rows: TakeRows = lambda _clip, _rows: None,
 ) -> Evaluation:
-    confusion = ConfusionMatrix(dataset.num_classes, VOID)
-    consistency = TemporalConsistency(dataset.num_classes, VOID)
+    """Add up what clips hold; of each clip only its row is kept."""
+    gatherers = {name: group.gatherer() for name, group in groups.items()}
+    columns = [column for group in groups.values() for column in group.columns().clips]
     scores: list[ClipScores] = []
     for clip, result in zip(clips, results, strict=True):
-        segmentation = None
-        if result.confusion is not None:
-            confusion.counts += result.confusion
-            segmentation = scores_from_counts(result.confusion, absent=absent)
-        if result.consistency is not None:
-            consistency.add(clip.id, result.consistency)
-        scores.append(
-            ClipScores(
-                clip=clip,
-                size=result.size,
-                segmentation=segmentation,
-                n_labelled=result.n_labelled,
-                flow_size=result.flow_size,
-                pair_indices=result.pair_indices,
-                n_skipped_pairs=result.n_skipped_pairs,
-            )
+        rows = _merged(
+            [gatherers[name].add(clip, part) for name, part in result.parts.items()], columns
         )
-    return Evaluation(
-        confusion.scores(absent), confusion, consistency.scores(absent), tuple(scores)
+        take_rows(clip, rows)
+        scores.append(ClipScores(clip=clip, size=result.size, values=rows.clip))
+    found = {name: gatherer.scores() for name, gatherer in gatherers.items()}
+    return Evaluation(found, tuple(scores))
+
+
+def _merged(parts: Sequence[ClipRows], clip_columns: Sequence[str]) -> ClipRows:
+    clip: dict[str, Value] = dict.fromkeys(clip_columns)
+    pairs: dict[int, dict[str, Value]] = {}
+    frames: dict[int, dict[str, Value]] = {}
+    for part in parts:
+        clip |= part.clip
+        for index, values in part.pairs.items():
+            pairs.setdefault(index, {}).update(values)
+        for index, values in part.frames.items():
+            frames.setdefault(index, {}).update(values)
+    return ClipRows(
+        clip=clip, pairs=dict(sorted(pairs.items())), frames=dict(sorted(frames.items()))
     )
 
 

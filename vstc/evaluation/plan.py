@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vstc.artifacts.manifest import InputRef
 from vstc.errors import ConfigError, InputError
-from vstc.evaluation.clip_judge import ClipJudge, Metric
+from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.flow_sources import ComputedFlow, FlowSource, StoredFlow
+from vstc.evaluation.groups.base import MetricGroup
+from vstc.evaluation.groups.catalog import make_groups
 from vstc.evaluation.label_sources.folder import FolderLabels
 from vstc.evaluation.label_sources.truth import DatasetLabels
 from vstc.evaluation.settings import DEFAULT_FLOW_METHOD, EvaluateSettings
@@ -76,9 +78,10 @@ def plan_evaluation(
         clips = _splits_with_predictions(clips, source, predictions)
     clips = clips[: settings.limit]
     _refuse_missing_clips(clips, source, predictions)
+    groups = make_groups(dataset, settings)
     flow_source: FlowSource | None = None
     moving = [clip for clip in clips if clip.is_consecutive]
-    if Metric.TC in settings.metrics and moving:
+    if any(group.needs_flow for group in groups.values()) and moving:
         if flow is not None:
             flow_source = stored = StoredFlow(flow)
             stored.check(moving)
@@ -90,8 +93,8 @@ def plan_evaluation(
     judge = ClipJudge(
         dataset,
         source,
+        groups=groups,
         flow=flow_source,
-        metrics=settings.metrics,
         resize_predictions=settings.resize_predictions,
     )
     return EvaluationPlan(
@@ -100,7 +103,9 @@ def plan_evaluation(
         judge=judge,
         settings=settings,
         inputs=tuple(inputs),
-        protocol=_protocol(dataset, clips, settings=settings, flow=flow_source),
+        protocol=_protocol(
+            dataset, clips, settings=settings, groups=groups.values(), flow=flow_source
+        ),
     )
 
 
@@ -135,16 +140,21 @@ def _protocol(
     clips: Sequence[Clip],
     *,
     settings: EvaluateSettings,
+    groups: Iterable[MetricGroup],
     flow: FlowSource | None,
 ) -> dict[str, Any]:
-    tc = {"mode": "nearest", "direction": "next", "border": "ignore", "occlusion": "none"}
-    return {
+    protocol: dict[str, Any] = {
         "metrics": list(settings.metrics),
-        "absent": settings.absent,
+        "excluded": list(settings.exclude),
         "void": [entry.name for entry in dataset.record.classes if entry.ignore],
         "ignore_index": dataset.ignore_index,
         "label_source": dataset.record.label_source,
         "splits": list(dict.fromkeys(clip.split for clip in clips)),
         "resize_predictions": "nearest" if settings.resize_predictions else None,
-        "tc": tc | {"flow": flow.describe()} if flow else None,
+        "tc": None,
     }
+    for group in groups:
+        protocol |= group.protocol()
+    if protocol["tc"] is not None:
+        protocol["tc"] = protocol["tc"] | {"flow": flow.describe()} if flow else None
+    return protocol

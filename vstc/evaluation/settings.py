@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from vstc.config import Settings
 from vstc.errors import ConfigError, unknown_name
-from vstc.evaluation.clip_judge import Metric
 from vstc.metrics.confusion import AbsentClass
 
 DEFAULT_FLOW_METHOD = "dis-medium"
+
+
+class Metric(StrEnum):
+    """Groups of values that are computed together."""
+
+    MIOU = "miou"
+    TC = "tc"
 
 
 class EvaluateSettings(Settings):
@@ -20,6 +28,7 @@ class EvaluateSettings(Settings):
         limit: Judge the first so many clips only.
         metrics: Groups of values to compute.
         absent: What a class scores that occurs neither in truth nor in prediction.
+        exclude: Names of classes that the means leave out, such as the background of 300VW.
         flow_method: Method for flow that is computed on the fly; None when flow is stored.
         resize_predictions: Bring predictions to the size of the labels by nearest pixel.
     """
@@ -28,6 +37,7 @@ class EvaluateSettings(Settings):
     limit: int | None = Field(None, ge=1)
     metrics: tuple[Metric, ...] = tuple(Metric)
     absent: AbsentClass = AbsentClass.NULL
+    exclude: tuple[str, ...] = ()
     flow_method: str | None = None
     resize_predictions: bool = False
 
@@ -38,12 +48,19 @@ def parse_metrics(text: str | None) -> tuple[Metric, ...] | None:
     Raises:
         ConfigError: An unknown name, or none at all.
     """
-    if text is None:
+    names = parse_names(text)
+    if names is None:
         return None
-    names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise ConfigError("--metrics is empty", hint=f"choose of: {', '.join(Metric)}")
     for name in names:
         if name not in set(Metric):
             raise unknown_name("metric", name, Metric)
     return tuple(metric for metric in Metric if metric in names)
+
+
+def parse_names(text: str | None) -> tuple[str, ...] | None:
+    """Split a comma separated list; None stays None."""
+    if text is None:
+        return None
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from vstc.evaluation.clip_judge import ClipJudge, Metric
+from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.evaluate import evaluate_predictions
 from vstc.evaluation.flow_sources import FlowSource
+from vstc.evaluation.groups.catalog import make_groups
+from vstc.evaluation.settings import EvaluateSettings, Metric
 from vstc.formats.dataset import Clip, Dataset
 from vstc.inference.live_labels import LiveLabels
 from vstc.inference.network import FrameNetwork
@@ -27,6 +29,7 @@ def validate(
         miou, macc, aacc and tc in [0, 1]; None where nothing could be measured.
     """
     metrics = (Metric.MIOU, Metric.TC) if flow is not None else (Metric.MIOU,)
-    judge = ClipJudge(dataset, LiveLabels(network, dataset), flow=flow, metrics=metrics)
+    groups = make_groups(dataset, EvaluateSettings(metrics=metrics))
+    judge = ClipJudge(dataset, LiveLabels(network, dataset), groups=groups, flow=flow)
     totals = evaluate_predictions(judge, clips).totals()
-    return {name: totals[name] for name in ("miou", "macc", "aacc", "tc")}
+    return {name: totals.get(name) for name in ("miou", "macc", "aacc", "tc")}

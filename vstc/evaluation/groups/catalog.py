@@ -1,0 +1,75 @@
+"""The metric groups by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vstc.errors import ConfigError, unknown_name
+from vstc.evaluation.groups.base import MetricGroup
+from vstc.evaluation.groups.consistency import ConsistencyGroup
+from vstc.evaluation.groups.segmentation import SegmentationGroup
+from vstc.evaluation.settings import EvaluateSettings, Metric
+from vstc.formats.dataset import Dataset
+
+Builder = Callable[[Dataset, EvaluateSettings], MetricGroup]
+
+
+def make_groups(dataset: Dataset, settings: EvaluateSettings) -> dict[str, MetricGroup]:
+    """Make the groups that the settings ask for, in a fixed order.
+
+    Args:
+        dataset: The class table.
+        settings: Which groups, and their choices.
+
+    Raises:
+        ConfigError: A setting names a class that the table does not have.
+    """
+    wanted = [metric for metric in _BUILDERS if metric in settings.metrics]
+    return {metric.value: _BUILDERS[metric](dataset, settings) for metric in wanted}
+
+
+def class_ids(dataset: Dataset, names: tuple[str, ...], *, setting: str) -> tuple[int, ...]:
+    """Look up classes by name or id.
+
+    Args:
+        dataset: The class table.
+        names: Names, or ids as digits.
+        setting: The setting that they stand in, for the error.
+
+    Raises:
+        ConfigError: A name that the table does not have, or no class is left.
+    """
+    by_name = {entry.name: entry.id for entry in dataset.classes}
+    by_name |= {str(entry.id): entry.id for entry in dataset.classes}
+    for name in names:
+        if name not in by_name:
+            raise unknown_name(f"class in {setting}", name, [c.name for c in dataset.classes])
+    return tuple(sorted({by_name[name] for name in names}))
+
+
+def excluded_ids(dataset: Dataset, settings: EvaluateSettings) -> tuple[int, ...]:
+    """Return the ids of the classes that means leave out.
+
+    Raises:
+        ConfigError: An unknown class, or all of them.
+    """
+    ids = class_ids(dataset, settings.exclude, setting="--exclude")
+    if len(ids) == dataset.num_classes:
+        raise ConfigError("--exclude leaves no class", hint="name fewer classes")
+    return ids
+
+
+def _segmentation(dataset: Dataset, settings: EvaluateSettings) -> MetricGroup:
+    return SegmentationGroup(
+        dataset.num_classes, absent=settings.absent, excluded=excluded_ids(dataset, settings)
+    )
+
+
+def _consistency(dataset: Dataset, settings: EvaluateSettings) -> MetricGroup:
+    return ConsistencyGroup(dataset.num_classes, absent=settings.absent)
+
+
+_BUILDERS: dict[Metric, Builder] = {
+    Metric.MIOU: _segmentation,
+    Metric.TC: _consistency,
+}
