@@ -146,3 +146,18 @@ def test_other_class_tables_are_refused_in_a_merge():
 def test_maps_of_different_shape_are_refused():
     with pytest.raises(ValueError, match="differ in shape"):
         joint_histogram(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8))
+
+
+def test_excluded_classes_are_left_out_of_the_means_only():
+    counts = np.array([[6, 2, 1, 0], [1, 8, 0, 0], [0, 3, 4, 0], [0, 0, 0, 0]])
+    plain, scores = scores_from_counts(counts), scores_from_counts(counts, excluded=(0,))
+    assert scores.miou == pytest.approx((8 / 14 + 4 / 8) / 2)
+    assert scores.macc == pytest.approx((8 / 9 + 4 / 7) / 2)
+    for name in ("aacc", "fwiou", "per_class_iou", "per_class_acc", "n_pixels"):
+        assert getattr(scores, name) == getattr(plain, name)
+    assert scores_from_counts(counts, excluded=(0, 1, 2)).miou is None
+
+
+def test_excluded_ids_that_are_no_class_are_refused():
+    with pytest.raises(ValueError, match=r"excluded classes \[5\]"):
+        confusion_of(*np.zeros((2, 2, 2), np.uint8)).scores(excluded=(5,))

@@ -6,7 +6,7 @@ stands for ids outside the class table, so that a stray prediction is a miss and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -139,13 +139,18 @@ class ConfusionMatrix:
             raise ValueError("confusion matrices over different class tables cannot be merged")
         self.counts += other.counts
 
-    def scores(self, absent: AbsentClass | str = AbsentClass.NULL) -> SegmentationScores:
-        """Read the scores from the counts."""
-        return scores_from_counts(self.counts, absent=absent)
+    def scores(
+        self, absent: AbsentClass | str = AbsentClass.NULL, *, excluded: Collection[int] = ()
+    ) -> SegmentationScores:
+        """Read the scores from the counts; see ``scores_from_counts``."""
+        return scores_from_counts(self.counts, absent=absent, excluded=excluded)
 
 
 def scores_from_counts(
-    counts: NDArray[np.int64], *, absent: AbsentClass | str = AbsentClass.NULL
+    counts: NDArray[np.int64],
+    *,
+    absent: AbsentClass | str = AbsentClass.NULL,
+    excluded: Collection[int] = (),
 ) -> SegmentationScores:
     """Compute IoU and accuracies of a confusion matrix.
 
@@ -154,8 +159,12 @@ def scores_from_counts(
     Args:
         counts: (K + 1, K + 1), rows true, columns predicted, the last index for other ids.
         absent: What a class with an empty union scores.
+        excluded: Class ids that are left out of ``miou`` and ``macc`` (the background of
+            300VW). Their pixels still count: in the unions and recalls of the other classes, in
+            ``aacc`` and in ``fwiou``; their own IoU and recall are still given.
     """
     num_classes = len(counts) - 1
+    kept = kept_classes(num_classes, excluded)
     hits = np.diagonal(counts)[:num_classes]
     true = counts.sum(axis=1)[:num_classes]
     union = true + counts.sum(axis=0)[:num_classes] - hits
@@ -166,14 +175,26 @@ def scores_from_counts(
     weighted = [float(n) * (r or 0.0) for n, r in zip(true, iou, strict=True)]
     is_empty = total == 0
     return SegmentationScores(
-        miou=None if is_empty else mean_of_known(iou),
-        macc=None if is_empty else mean_of_known(recall),
+        miou=None if is_empty else mean_of_known([iou[k] for k in kept]),
+        macc=None if is_empty else mean_of_known([recall[k] for k in kept]),
         aacc=None if is_empty else int(hits.sum()) / total,
         fwiou=None if is_empty else sum(weighted) / total,
         per_class_iou=iou,
         per_class_acc=recall,
         n_pixels=total,
     )
+
+
+def kept_classes(num_classes: int, excluded: Collection[int]) -> list[int]:
+    """List the class ids that enter a mean over classes.
+
+    Raises:
+        ValueError: An excluded id is not a class.
+    """
+    unknown = sorted(set(excluded) - set(range(num_classes)))
+    if unknown:
+        raise ValueError(f"excluded classes {unknown} are not in a table of {num_classes} classes")
+    return [k for k in range(num_classes) if k not in set(excluded)]
 
 
 def mean_of_known(values: Sequence[float | None]) -> float | None:
