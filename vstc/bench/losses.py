@@ -7,17 +7,13 @@ Shapes: B batch (1), C classes, N = size * size pixels.
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,6 +21,7 @@ from numpy.typing import NDArray
 
 from vstc.bench.pairwise_forms import PAIRWISE_FORMS, Tensors, chunked_form, make_frames
 from vstc.errors import ConfigError, SetupError, unknown_name
+from vstc.inference.peak_memory import peak_resident_bytes, reset_peak_resident
 
 Gradients = tuple[NDArray[np.floating], NDArray[np.floating]]
 DIRECT_MATRICES = 8
@@ -67,29 +64,6 @@ class _Raw:
     gradients: Gradients
 
 
-def _peak_bytes() -> int:
-    """Return the largest resident size of this process so far (or since `_reset_peak`)."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _reset_peak() -> int:
-    """Start a new peak where the system allows it; return the level to subtract."""
-    gc.collect()
-    clear = Path("/proc/self/clear_refs")
-    if clear.exists():
-        try:
-            clear.write_text("5")
-        except OSError:
-            return _peak_bytes()
-    return _peak_bytes()
-
-
 def _forward_backward(
     form: Callable[[Tensors], torch.Tensor], frames: Tensors
 ) -> tuple[float, Gradients]:
@@ -108,9 +82,9 @@ def _measure(form_name: str, *, size: int, num_classes: int, repeats: int, seed:
     form = PAIRWISE_FORMS[form_name]
     _forward_backward(form, make_frames(size=5, num_classes=num_classes, seed=seed))
     frames = make_frames(size=size, num_classes=num_classes, seed=seed)
-    before = _reset_peak()
+    before = reset_peak_resident()
     value, gradients = _forward_backward(form, frames)
-    extra = max(_peak_bytes() - before, 0)
+    extra = max(peak_resident_bytes() - before, 0)
     wall: list[float] = []
     cpu: list[float] = []
     # A form of some milliseconds is called for half a second, else its median is noise.

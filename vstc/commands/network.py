@@ -13,7 +13,6 @@ import typer
 from vstc.options import ExistingOutput
 
 if TYPE_CHECKING:
-    from vstc.artifacts.manifest import InputRef
     from vstc.artifacts.workspace import Workspace
     from vstc.formats.dataset import Clip
     from vstc.inference.checkpoint import ClassTable
@@ -93,13 +92,14 @@ def run_network(
     from vstc import console
     from vstc.artifacts.workspace import check_output, open_artifact
     from vstc.formats.dataset import write_dataset
+    from vstc.inference.checkpoint import checkpoint_ref
     from vstc.inference.inputs import open_frames
 
     frame_input = open_frames(frames, output=output)
     artifact: dict[str, Any] = {
         "kind": kind,
         "config": settings.as_json(),
-        "inputs": [_run_ref(run), frame_input.reference],
+        "inputs": [checkpoint_ref(run), frame_input.reference],
         "existing": existing,
     }
     check_output(output, **artifact)
@@ -119,15 +119,6 @@ def run_network(
         assert workspace.manifest is not None
         shown = workspace.manifest["metrics"]
     console.result(shown, as_json=as_json, render=lambda: _table(shown))
-
-
-def _run_ref(run: Path) -> InputRef:
-    from vstc.artifacts.fingerprint import file_sha256
-    from vstc.artifacts.manifest import InputRef, input_ref
-
-    if run.is_file():
-        return InputRef("checkpoint", str(run), "raw", file_sha256(run)[:16])
-    return input_ref("checkpoint", run, kind="vstc.checkpoint")
 
 
 def _open(

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 
 from vstc.artifacts.atomic import atomic_write_bytes
+from vstc.artifacts.fingerprint import file_sha256
+from vstc.artifacts.manifest import InputRef, input_ref
 from vstc.errors import ConfigError, InputError
 from vstc.formats.dataset import Dataset, LabelClass
 from vstc.models.catalog import create_model
@@ -137,6 +139,17 @@ def load_network(run: Path, *, which: str = "best") -> TrainedNetwork:
         raise InputError(f"checkpoint {path} describes no known network: {error}") from error
     load_state(model, weights, path)
     return TrainedNetwork(model.eval(), table, input_scale, step)
+
+
+def checkpoint_ref(run: Path) -> InputRef:
+    """Refer to a run folder, or to a checkpoint file on its own, as an input.
+
+    Raises:
+        InputError: The folder is not a complete run, or there is no such file.
+    """
+    if run.is_file():
+        return InputRef("checkpoint", str(run), "raw", file_sha256(run)[:16])
+    return input_ref("checkpoint", run, kind=SCHEMA)
 
 
 def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:

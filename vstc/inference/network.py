@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import cv2
@@ -59,6 +60,23 @@ def place(module: AnyModule, device: torch.device) -> AnyModule:
     return module
 
 
+@dataclass(frozen=True)
+class NetworkInput:
+    """Frames as a network takes them.
+
+    Attributes:
+        images: (B, 3, H', W') float32 on the device, RGB 0..255, sides that fit the grid.
+        inner: Height and width before the sides were filled up.
+        size: Height and width of the frames.
+        is_mirrored: The images are mirrored, the logits are to be mirrored back.
+    """
+
+    images: torch.Tensor
+    inner: tuple[int, int]
+    size: tuple[int, int]
+    is_mirrored: bool
+
+
 class FrameNetwork:
     """Runs a segmentation network on frames of any size.
 
@@ -96,28 +114,47 @@ class FrameNetwork:
         self, frames: Sequence[Array8], *, scale: float = 1.0, mirrored: bool = False
     ) -> torch.Tensor:
         """Predict logits at the size of the frames; arguments as ``probabilities``."""
-        height, width = frames[0].shape[:2]
-        factor = self.input_scale * scale
-        resized = [_resize(frame, factor) for frame in frames]
+        return self.run(self.prepare(frames, scale=scale, mirrored=mirrored))
+
+    @torch.inference_mode()
+    def prepare(
+        self, frames: Sequence[Array8], *, scale: float = 1.0, mirrored: bool = False
+    ) -> NetworkInput:
+        """Bring frames to the device and to the network's size; arguments as ``probabilities``."""
+        resized = [_resize(frame, self.input_scale * scale) for frame in frames]
         images = torch.from_numpy(np.stack(resized)).to(self.device).permute(0, 3, 1, 2)
         if mirrored:
             images = images.flip(3)
-        inner = (images.shape[2], images.shape[3])
         padded = pad_to_grid(images.float(), self.model.size_rule)
-        padded = padded.contiguous(memory_format=torch.channels_last)
+        return NetworkInput(
+            padded.contiguous(memory_format=torch.channels_last),
+            inner=(images.shape[2], images.shape[3]),
+            size=(frames[0].shape[0], frames[0].shape[1]),
+            is_mirrored=mirrored,
+        )
+
+    @torch.inference_mode()
+    def run(self, prepared: NetworkInput) -> torch.Tensor:
+        """Run the network: logits (B, C, H, W) float32 on the device, at the size of the frames."""
+        padded, inner = prepared.images, prepared.inner
         with autocast(self.device):
             output = self.model(padded)
         logits = upsample_logits(output.logits.float(), (padded.shape[2], padded.shape[3]))
         logits = logits[:, :, : inner[0], : inner[1]]
-        if mirrored:
+        if prepared.is_mirrored:
             logits = logits.flip(3)
-        if inner != (height, width):
-            logits = F.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
+        if inner != prepared.size:
+            logits = F.interpolate(logits, prepared.size, mode="bilinear", align_corners=False)
         return logits
 
     def labels(self, frames: Sequence[Array8]) -> Array8:
         """Predict class ids, (B, H, W) uint8."""
-        return self.logits(frames).argmax(dim=1).to(torch.uint8).cpu().numpy()
+        return self.run_labels(self.prepare(frames)).cpu().numpy()
+
+    @torch.inference_mode()
+    def run_labels(self, prepared: NetworkInput) -> torch.Tensor:
+        """Run the network: class ids (B, H, W) uint8 on the device, at the size of the frames."""
+        return self.run(prepared).argmax(dim=1).to(torch.uint8)
 
 
 def _resize(frame: Array8, factor: float) -> Array8:
