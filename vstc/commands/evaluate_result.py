@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 
 from vstc import console
 
 _NO_SHARES = frozenset({"tsb", "fps"})
+_COLUMNS = """
+    frames labelled_frames iou acc miou macc aacc fwiou pairs skipped_pairs tc tc_seq tc_acc
+    jitter jitter_drop vc8 vc8_fixed vc8_correct vc16 vc16_fixed vc16_correct change_rate
+    excess_change_rate aba_rate area_flicker tsb tsb_valid_pairs boundary_f region_j
+"""
+_ORDER = {name: place for place, name in enumerate(_COLUMNS.split())}
 _MAX_CLIPS = 40
 
 
@@ -26,25 +32,29 @@ def warn(record: Mapping[str, Any]) -> None:
 
 def tables(record: Mapping[str, Any]) -> Group:
     """Show totals, classes and clips."""
-    groups = [_totals(record)]
+    lines = (f"{record['dataset']}, shares in percent", *_protocol(record))
+    groups: list[RenderableType] = [*lines, _totals(record)]
     if record["per_class"] and len(record["per_class"][0]) > 2:
-        groups.append(_rows("class", record["per_class"], title=""))
+        groups.append(_rows("class", record["per_class"]))
     clips = record["per_clip"]
     if len(clips) > 1:
         shown = clips[:_MAX_CLIPS]
         rest = len(clips) - len(shown)
-        groups.append(_rows("clip", shown, title="", caption=f"and {rest} more" if rest else None))
+        groups.append(_rows("clip", shown, caption=f"and {rest} more" if rest else None))
     return Group(*groups)
 
 
 def _totals(record: Mapping[str, Any]) -> Table:
-    title = f"{record['dataset']}: shares in percent"
-    table = Table("metric", title=title, title_justify="left")
+    table = Table("metric")
     table.add_column("value", justify="right")
-    for name, value in record["totals"].items():
-        table.add_row(name, _shown(name, value))
-    table.caption = "; ".join(_protocol(record))
+    for name in _ordered(record["totals"]):
+        table.add_row(name, _shown(name, record["totals"][name]))
     return table
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    """Sort names as people look for them; the record's are in the order of the alphabet."""
+    return sorted(names, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
 
 
 def _protocol(record: Mapping[str, Any]) -> Iterable[str]:
@@ -64,11 +74,9 @@ def _protocol(record: Mapping[str, Any]) -> Iterable[str]:
         yield f"Tsb of {pairs} mask pairs: {tsb['target']}, {tsb['scale']} scale"
 
 
-def _rows(
-    what: str, rows: list[dict[str, Any]], *, title: str, caption: str | None = None
-) -> Table:
-    table = Table(what, title=title or None, caption=caption)
-    columns = [name for name in rows[0] if name not in {"id", "name", "split"}]
+def _rows(what: str, rows: list[dict[str, Any]], *, caption: str | None = None) -> Table:
+    table = Table(what, caption=caption)
+    columns = _ordered(rows[0].keys() - {"id", "name", "split"})
     for name in columns:
         table.add_column(name, justify="right")
     for row in rows:

@@ -68,7 +68,7 @@ class SegmentationGroup(MetricGroup):
 
     def scores_of(self, counts: NDArray[np.int64]) -> SegmentationScores:
         """Read the scores from a confusion matrix."""
-        return scores_from_counts(counts, absent=self.absent)
+        return scores_from_counts(counts, absent=self.absent, excluded=self.excluded)
 
 
 class SegmentationCounter:
