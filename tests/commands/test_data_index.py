@@ -30,6 +30,11 @@ def raw(tmp_path: Path) -> Path:
         ids.save(tmp_path / "labels" / f"{i}.png")
         cv2.imwrite(str(tmp_path / "camvid/val" / f"0016E5_{2 * i:05d}.png"), image)
         ids.save(tmp_path / "camvid/valannot" / f"0016E5_{2 * i:05d}.png")
+    for i in range(30):
+        place = tmp_path / "cityscapes/leftImg8bit_sequence/val/ulm"
+        place.mkdir(parents=True, exist_ok=True)
+        image = np.full((16, 20, 3), 3 * i, np.uint8)
+        cv2.imwrite(str(place / f"ulm_000000_{i:06d}_leftImg8bit.png"), image)
     lines = [
         f"/SegNet/CamVid/{a}/0016E5_{2 * i:05d}.png" for i in range(4) for a in ("val", "valannot")
     ]
@@ -44,16 +49,19 @@ def raw(tmp_path: Path) -> Path:
 def arguments(raw: Path, source: str) -> list[object]:
     more: dict[str, list[object]] = {
         "camvid": [raw / "camvid"],
+        "cityscapes": [raw / "cityscapes"],
         "folder": [raw / "images", "--labels", raw / "labels", "--fps", 15, "--frame-step", 1],
         "video": [raw / "drive.mp4"],
     }
     return ["data", "index", source, *more[source]]
 
 
-SOURCES = ("camvid", "folder", "video")
+SOURCES = ("camvid", "cityscapes", "folder", "video")
 
 
-@pytest.mark.parametrize(("source", "frames"), [("camvid", 4), ("folder", 4), ("video", 5)])
+@pytest.mark.parametrize(
+    ("source", "frames"), [("camvid", 4), ("cityscapes", 30), ("folder", 4), ("video", 5)]
+)
 def test_index_can_be_loaded_and_read(raw: Path, run: Run, source: str, frames: int) -> None:
     out = raw / "out" / source
     done = run(*arguments(raw, source), "-o", out)
@@ -84,7 +92,7 @@ def test_json_parses(raw: Path, run: Run, source: str) -> None:
     done = run(*arguments(raw, source), "-o", raw / "out", "--json").json
     assert done["clips"][0]["size"] == [16, 20]
     assert done["clips"][0]["is_consecutive"] is True
-    assert done["num_classes"] == {"camvid": 11, "folder": 3, "video": 0}[source]
+    assert done["num_classes"] == {"camvid": 11, "cityscapes": 19, "folder": 3, "video": 0}[source]
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from vstc.data.index.folder import FolderSettings, find_folder
 from vstc.data.index.source import Indexed, natural_key
+from vstc.data.labels import read_true_labels
 from vstc.errors import InputError
 from vstc.formats.dataset import Dataset
 from vstc.formats.images import read_labels
@@ -134,6 +135,36 @@ def test_colour_labels_need_and_use_a_table(tmp_path: Path) -> None:
     assert path is not None
     ids = read_labels(path, dataset.record.classes)
     np.testing.assert_array_equal(ids, np.repeat([[1] * 5 + [0] * 5], 8, axis=0))
+
+
+def test_masks_are_two_classes_whatever_values_they_hold(tmp_path: Path) -> None:
+    save_image(tmp_path / "images" / "0.jpg")
+    save_ids(tmp_path / "labels" / "0.png", [0, 255, 7])
+    asked = {"labels": str(tmp_path / "labels"), "label_encoding": "masks"}
+    _, dataset = index(tmp_path / "images", **asked)
+    assert [entry.name for entry in dataset.classes] == ["background", "object"]
+    labels = read_true_labels(dataset, dataset.clips[0], 0)
+    assert labels is not None
+    assert set(labels.ravel()) == {0, 1}
+    table = tmp_path / "classes.json"
+    table.write_text(json.dumps([{"id": i, "name": str(i)} for i in range(3)]))
+    with pytest.raises(InputError, match="3 classes, masks have two"):
+        index(tmp_path / "images", **asked, classes=str(table))
+
+
+def test_label_ids_of_cityscapes_need_its_classes(tmp_path: Path) -> None:
+    save_image(tmp_path / "images" / "0.jpg")
+    save_ids(tmp_path / "labels" / "0.png", [7, 33, 0])
+    asked = {"labels": str(tmp_path / "labels"), "label_encoding": "cityscapes-label-ids"}
+    _, dataset = index(tmp_path / "images", **asked)
+    labels = read_true_labels(dataset, dataset.clips[0], 0)
+    assert labels is not None
+    assert set(labels.ravel()) == {0, 18, 255}
+    table = tmp_path / "classes.json"
+    for names, says in [(["road"], "has 1 classes"), (list("abcdefghijklmnopqrs"), "it is road")]:
+        table.write_text(json.dumps([{"id": i, "name": name} for i, name in enumerate(names)]))
+        with pytest.raises(InputError, match=says):
+            index(tmp_path / "images", **asked, classes=str(table))
 
 
 def test_two_images_with_one_stem_are_refused(tmp_path: Path) -> None:

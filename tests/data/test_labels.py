@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,17 @@ import pytest
 
 from vstc.data.labels import read_true_labels
 from vstc.errors import InputError
-from vstc.formats.dataset import Clip, Dataset, DatasetRecord, LabelClass, class_palette
+from vstc.formats.dataset import (
+    Clip,
+    Dataset,
+    DatasetRecord,
+    LabelClass,
+    class_palette,
+    load_dataset,
+    write_dataset,
+)
 from vstc.formats.images import encode_gray, encode_labels
+from vstc.formats.label_encoding import LabelEncoding
 
 ROAD = LabelClass(id=0, name="road", color=(1, 2, 3))
 CAR = LabelClass(id=1, name="car", color=(4, 5, 6))
@@ -65,3 +75,24 @@ def test_a_missing_label_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "label.png").unlink()
     with pytest.raises(InputError, match=r"label\.png"):
         read_true_labels(dataset, dataset.clips[0], 0)
+
+
+def test_masks_have_one_object_whatever_its_value(tmp_path: Path) -> None:
+    plain = data_set(tmp_path, [[0, 255], [7, 0]], is_palette=False)
+    record = plain.record.model_copy(update={"label_encoding": LabelEncoding.MASKS})
+    dataset = Dataset(record, tmp_path)
+    labels = read_true_labels(dataset, dataset.clips[0], 0)
+    assert labels is not None
+    assert labels.tolist() == [[0, 1], [1, 0]]
+
+
+def test_an_index_of_plain_ids_stays_readable_for_older_versions(tmp_path: Path) -> None:
+    plain = data_set(tmp_path, [[0]])
+    write_dataset(tmp_path, plain.record)
+    content = json.loads((tmp_path / "dataset.json").read_text())
+    assert content["schema_version"] == 1
+    assert "label_encoding" not in content
+    masks = plain.record.model_copy(update={"label_encoding": LabelEncoding.MASKS})
+    write_dataset(tmp_path, masks)
+    assert json.loads((tmp_path / "dataset.json").read_text())["schema_version"] == 2
+    assert load_dataset(tmp_path).record.label_encoding is LabelEncoding.MASKS

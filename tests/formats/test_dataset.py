@@ -170,7 +170,7 @@ def set_in(value: Any, dotted: str, new: Any) -> Any:
 @pytest.mark.parametrize(
     ("where", "value", "says"),
     [
-        ("schema_version", 2, "schema version 2, this vstc reads up to 1"),
+        ("schema_version", 3, "schema version 3, this vstc reads up to 2"),
         ("schema_version", None, "is not readable"),
         ("schema_version", "new", "is not readable"),
         ("schema", "other", "is not a data set index: schema"),

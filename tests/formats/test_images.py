@@ -23,7 +23,9 @@ from vstc.formats.images import (
     encode_rgb,
     image_size,
     overlay_labels,
+    read_color_labels,
     read_labels,
+    read_mask,
     read_rgb,
 )
 
@@ -230,6 +232,40 @@ def test_label_of_a_kind_that_holds_no_ids_is_refused(tmp_path: Path, mode: str)
     save(Image.fromarray(photo()).convert(mode), tmp_path / "a.png")
     with pytest.raises(InputError, match=f"has mode {mode}"):
         read_labels(tmp_path / "a.png")
+
+
+def test_colours_of_palette_files_can_count_instead_of_their_indices(tmp_path: Path) -> None:
+    ids = np.array([[0, 1, 200], [200, 1, 0]], np.uint8)
+    image = Image.fromarray((ids % 7).astype(np.uint8)).convert("P")
+    swapped = np.zeros((256, 3), np.uint8)
+    for entry in CLASSES:
+        swapped[entry.id % 7] = entry.color
+    image.putpalette(swapped.tobytes())
+    save(image, tmp_path / "a.png")
+    np.testing.assert_array_equal(read_color_labels(tmp_path / "a.png", CLASSES), ids)
+    save(Image.fromarray(ids), tmp_path / "b.png")
+    with pytest.raises(InputError, match="has no colours but mode L"):
+        read_color_labels(tmp_path / "b.png", CLASSES)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "I;16", "RGB"])
+def test_masks_are_read_from_any_kind_of_image(tmp_path: Path, mode: str) -> None:
+    expected = np.array([[0, 1, 1], [0, 0, 1]], np.uint8)
+    if mode == "I;16":
+        (tmp_path / "a.png").write_bytes(encode_gray(expected.astype(np.uint16) * 40_000))
+    elif mode == "P":
+        (tmp_path / "a.png").write_bytes(encode_labels(expected * 3, PALETTE))
+    else:
+        save(Image.fromarray(expected * 255).convert(mode), tmp_path / "a.png")
+    mask = read_mask(tmp_path / "a.png")
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, expected)
+
+
+def test_a_mask_with_alpha_is_refused(tmp_path: Path) -> None:
+    save(Image.fromarray(photo()).convert("RGBA"), tmp_path / "a.png")
+    with pytest.raises(InputError, match="alpha channel"):
+        read_mask(tmp_path / "a.png")
 
 
 def test_label_cut_anywhere_is_refused(tmp_path: Path) -> None:

@@ -38,18 +38,34 @@ def camvid(
     $ vstc data index camvid data/camvid -o runs/camvid
     """
     from vstc import console
-    from vstc.data.index.layouts import find_layout
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
-    source = find_layout("camvid", root)
-    write_and_print(
-        source,
-        output,
-        {"layout": "camvid"},
-        existing=options.existing_output(resume=resume, overwrite=overwrite),
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    existing = options.existing_output(resume=resume, overwrite=overwrite)
+    _index_layout("camvid", root, output, existing=existing, dry_run=dry_run, as_json=as_json)
+
+
+@command.command()
+def cityscapes(
+    root: Annotated[Path, typer.Argument(help="Folder of leftImg8bit*/ and gtFine/.")],
+    output: options.Output,
+    resume: options.Resume = False,
+    overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Index Cityscapes, 19 classes: 30-frame snippets where leftImg8bit_sequence has the split.
+
+    Reads the names below ROOT; writes dataset.json, which points to the images where they are.
+
+    $ vstc data index cityscapes data/cityscapes -o runs/cityscapes
+    """
+    from vstc import console
+
+    console.set_verbosity(quiet=quiet, verbose=verbose)
+    existing = options.existing_output(resume=resume, overwrite=overwrite)
+    _index_layout("cityscapes", root, output, existing=existing, dry_run=dry_run, as_json=as_json)
 
 
 @command.command()
@@ -141,6 +157,22 @@ def video(
         dry_run=dry_run,
         as_json=as_json,
     )
+
+
+def _index_layout(
+    layout: str,
+    root: Path,
+    output: Path,
+    *,
+    existing: options.ExistingOutput,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from vstc.data.index.layouts import find_layout
+
+    source = find_layout(layout, root)
+    settings = {"layout": layout}
+    write_and_print(source, output, settings, existing=existing, dry_run=dry_run, as_json=as_json)
 
 
 def _text(path: Path | None) -> str | None:

@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vstc.data.labels import read_encoded_labels
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, LabelClass, VideoFrame
-from vstc.formats.images import bit_depth, image_size, read_labels, read_rgb
+from vstc.formats.images import bit_depth, image_size, read_rgb
+from vstc.formats.label_encoding import LabelEncoding
 from vstc.formats.video import VideoReader
 
 # Counts of cv2.calcHist are float32, exact up to here.
@@ -27,6 +29,7 @@ class Unit:
     source: Path | VideoFrame
     label: Path | None
     instances: Path | None
+    encoding: LabelEncoding = LabelEncoding.IDS
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def unit_of(dataset: Dataset, clip: Clip, index: int) -> Unit:
         source=dataset.frame_source(clip, index),
         label=dataset.label_path(clip, index),
         instances=None if instances is None else dataset.root / instances,
+        encoding=dataset.record.label_encoding,
     )
 
 
@@ -107,7 +111,7 @@ def _with_label(
     counts = None
     try:
         if unit.label is not None:
-            labels = read_labels(unit.label, classes)
+            labels = read_encoded_labels(unit.label, classes, unit.encoding)
             faults = faults + _other_size("label", unit.label, labels.shape, size)
             counts = _count_ids(labels)
             faults = faults + _strange_ids(counts, known_ids, unit.label)

@@ -1,16 +1,59 @@
-"""Label maps of a data set as training and evaluation want them: 0 .. C-1, void 255."""
+"""Label maps of a data set: as its class table numbers them, or as metrics want them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vstc.errors import InputError
-from vstc.formats.dataset import Clip, Dataset
-from vstc.formats.images import read_labels
+from vstc.formats.dataset import Clip, Dataset, LabelClass
+from vstc.formats.images import read_labels, read_mask
+from vstc.formats.label_encoding import LabelEncoding, label_ids_to_train_ids
 
 Array8 = NDArray[np.uint8]
 VOID = 255
+
+
+def read_encoded_labels(
+    path: Path, classes: Sequence[LabelClass], encoding: LabelEncoding
+) -> Array8:
+    """Read a label file of a data set.
+
+    Args:
+        path: The file.
+        classes: The class table, for colour files.
+        encoding: What the values of the file mean.
+
+    Returns:
+        (H, W) uint8 ids of the class table, void among them, and whatever strange ids there are.
+
+    Raises:
+        InputError: Unreadable.
+    """
+    if encoding is LabelEncoding.MASKS:
+        return read_mask(path)
+    if encoding is LabelEncoding.CITYSCAPES:
+        return np.asarray(cv2.LUT(read_labels(path), label_ids_to_train_ids()), np.uint8)
+    return read_labels(path, classes)
+
+
+def read_label_ids(dataset: Dataset, clip: Clip, index: int) -> Array8 | None:
+    """Read the labels of a frame in the ids of the class table, void among them.
+
+    Returns:
+        (H, W) uint8, or None when the frame has no label.
+
+    Raises:
+        InputError: Unreadable.
+    """
+    path = dataset.label_path(clip, index)
+    if path is None:
+        return None
+    return read_encoded_labels(path, dataset.record.classes, dataset.record.label_encoding)
 
 
 def read_true_labels(dataset: Dataset, clip: Clip, index: int) -> Array8 | None:
@@ -22,10 +65,9 @@ def read_true_labels(dataset: Dataset, clip: Clip, index: int) -> Array8 | None:
     Raises:
         InputError: Unreadable, or an id that the class table does not have.
     """
-    path = dataset.label_path(clip, index)
-    if path is None:
+    labels = read_label_ids(dataset, clip, index)
+    if labels is None:
         return None
-    labels = read_labels(path, dataset.record.classes)
     table = np.full(256, VOID, np.uint8)
     table[: dataset.num_classes] = np.arange(dataset.num_classes)
     known = np.zeros(256, np.bool_)
@@ -36,7 +78,8 @@ def read_true_labels(dataset: Dataset, clip: Clip, index: int) -> Array8 | None:
     strange = present[~known[present]]
     if strange.size:
         raise InputError(
-            f"label id {int(strange[0])} is not in the class table: {path}",
+            f"label id {int(strange[0])} is not in the class table: "
+            f"{dataset.label_path(clip, index)}",
             hint=f"vstc data check {dataset.folder} lists all such files",
         )
     return table[labels]

@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vstc.artifacts.atomic import atomic_write_json
 from vstc.artifacts.manifest import InputRef, read_manifest
 from vstc.errors import ConfigError, InputError, unknown_name
+from vstc.formats.label_encoding import LabelEncoding
 
 INDEX = "dataset.json"
 KIND = "vstc.dataset"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_NEIGHBOUR_SECONDS = 0.25
 
 
@@ -98,15 +99,19 @@ class Clip(_Record):
 
 
 class DatasetRecord(_Record):
-    """The content of ``dataset.json``."""
+    """The content of ``dataset.json``.
+
+    Version 2 adds ``label_encoding``; an index of plain ids is written as version 1.
+    """
 
     schema_name: Literal["vstc.dataset"] = Field("vstc.dataset", alias="schema")
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = 1
     name: str
     root: str
     classes: list[LabelClass]
     ignore_index: _Byte = 255
     label_source: Literal["true", "pseudo"] = "true"
+    label_encoding: LabelEncoding = LabelEncoding.IDS
     clips: list[Clip]
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -245,8 +250,12 @@ def load_dataset(path: Path) -> Dataset:
 
 
 def write_dataset(folder: Path, record: DatasetRecord) -> None:
-    """Write ``dataset.json`` atomically."""
+    """Write ``dataset.json`` atomically, in the oldest version that can hold it."""
     value: dict[str, Any] = record.model_dump(mode="json", by_alias=True)
+    value["schema_version"] = SCHEMA_VERSION
+    if record.label_encoding is LabelEncoding.IDS:
+        del value["label_encoding"]
+        value["schema_version"] = 1
     atomic_write_json(folder / INDEX, value)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from vstc.errors import InputError
 from vstc.formats.dataset import LabelClass
@@ -20,6 +22,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".
 _EXIF_ORIENTATION = 0x0112
 _TURNED_BY_90 = frozenset({5, 6, 7, 8})
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # not stuffing, fill or restart
+_COLOR_MODES = frozenset({"RGB", "RGBA"})
 _SPREAD = {"L;2": 85, "L;4": 17}  # Pillow spreads 2 and 4 bit grey over 0..255
 _FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
@@ -90,23 +93,60 @@ def read_labels(path: Path, classes: Sequence[LabelClass] | None = None) -> Arra
     Raises:
         InputError: Unreadable, 16-bit with ids above 255, or a colour that no class has.
     """
-    try:
-        with Image.open(path) as image:
-            packed = image.tile[0][3] if image.tile else None
-            image.load()
-            mode = image.mode
-            if mode in {"RGB", "RGBA"}:
-                return _ids_of_colors(np.asarray(image.convert("RGB")), classes, path)
-            values = np.asarray(image)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise InputError(f"label is not readable: {path}: {error}") from error
+    with _open_label(path) as image:
+        packed = image.tile[0][3] if image.tile else None
+        image.load()
+        mode = image.mode
+        if mode in _COLOR_MODES:
+            return _ids_of_colors(np.asarray(image.convert("RGB")), classes, path)
+        values = np.asarray(image)
     if mode in {"1", "LA"}:
         raise InputError(f"label {path} has mode {mode}", hint="save it as 8-bit grey or palette")
     if packed in _SPREAD:
         values = values // _SPREAD[packed]
     if values.dtype != np.uint8 and (values.min() < 0 or values.max() > 255):
-        raise InputError(f"label {path} holds ids up to {values.max()}; at most 255 are possible")
+        raise InputError(
+            f"label {path} holds ids up to {values.max()}; at most 255 are possible",
+            hint="write class ids as 8-bit grey or palette PNG",
+        )
     return values.astype(np.uint8)
+
+
+def read_color_labels(path: Path, classes: Sequence[LabelClass]) -> Array8:
+    """Read a label map by its colours; of a palette file too, whatever its indices are.
+
+    Returns:
+        (H, W) uint8 ids.
+
+    Raises:
+        InputError: Unreadable, grey, or a colour that no class has.
+    """
+    with _open_label(path) as image:
+        image.load()
+        if image.mode not in _COLOR_MODES | {"P"}:
+            raise InputError(f"label {path} has no colours but mode {image.mode}")
+        return _ids_of_colors(np.asarray(image.convert("RGB")), classes, path)
+
+
+def read_mask(path: Path) -> Array8:
+    """Read a mask of one object: black, palette index 0 or False is background.
+
+    Returns:
+        (H, W) uint8: 0 background, 1 everything else.
+
+    Raises:
+        InputError: Unreadable, or with an alpha channel, which might be the mask itself.
+    """
+    with _open_label(path) as image:
+        image.load()
+        if image.mode in {"LA", "RGBA", "PA"}:
+            raise InputError(
+                f"mask {path} has an alpha channel (mode {image.mode})",
+                hint="save it as grey or palette",
+            )
+        values = np.asarray(image)
+    is_object = values.any(axis=2) if values.ndim == 3 else values != 0
+    return np.asarray(is_object, np.uint8)
 
 
 def encode_rgb(image: Array8) -> bytes:
@@ -150,6 +190,15 @@ def overlay_labels(
     return np.where(is_shown, blended, image).astype(np.uint8)
 
 
+@contextmanager
+def _open_label(path: Path) -> Iterator[ImageFile]:
+    try:
+        with Image.open(path) as image:
+            yield image
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise InputError(f"label is not readable: {path}: {error}") from error
+
+
 def _read_bytes(path: Path, *, limit: int = -1) -> bytes:
     try:
         with path.open("rb") as stream:
@@ -191,7 +240,9 @@ def _has_jpeg_end(data: bytes) -> bool:
 
 def _ids_of_colors(rgb: Array8, classes: Sequence[LabelClass] | None, path: Path) -> Array8:
     if not classes:
-        raise InputError(f"{path} is a colour label", hint="give a class table with colours")
+        raise InputError(
+            f"{path} is a colour label", hint="give a class table with colours, or grey ids"
+        )
     packed = rgb.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     colors = np.array([r * 65536 + g * 256 + b for r, g, b in (c.color for c in classes)])
     order = np.argsort(colors)

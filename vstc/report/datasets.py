@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vstc.data.labels import read_label_ids
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, load_dataset
 from vstc.formats.frames import FrameReader
-from vstc.formats.images import read_labels
 from vstc.report.blocks import Block, Cell, Gallery, Legend, Note, Picture, Section, Table
 from vstc.report.colors import css_color
 from vstc.report.numbers import amount, percent
@@ -115,9 +115,8 @@ def _sample(
     image = reader.read(clip, index)
     name = clip.frame_names[index]
     pictures = [picture(image, caption=f"{clip.id} / {name}")]
-    path = dataset.label_path(clip, index)
-    if path is not None:
-        labels = read_labels(path, dataset.record.classes)
+    labels = read_label_ids(dataset, clip, index)
+    if labels is not None:
         caption = "pseudo label" if is_pseudo else "true label"
         note = f"{percent(clip.pseudo[name][1])} % kept" if name in clip.pseudo else ""
         shown = overlay(image, labels, dataset.palette())

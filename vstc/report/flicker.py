@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vstc.data.labels import read_label_ids
+from vstc.errors import InputError
 from vstc.evaluation.flow_sources import ComputedFlow, fit_flow
 from vstc.evaluation.settings import DEFAULT_FLOW_METHOD
 from vstc.flow.providers import make_provider
@@ -77,8 +79,16 @@ class TrueLabels(LabelFolder):
         path = self._dataset.label_path(clip, index)
         return path is not None and path.is_file()
 
-    def _path(self, clip: Clip, index: int) -> Path:
-        return self._dataset.root / clip.labels[clip.frame_names[index]]
+    def read(self, clip: Clip, index: int) -> Array8:
+        """Read the ids of a labelled frame, (H, W).
+
+        Raises:
+            InputError: Missing or unreadable.
+        """
+        labels = read_label_ids(self._dataset, clip, index)
+        if labels is None:
+            raise InputError(f"frame {clip.frame_names[index]} of clip {clip.id} has no label")
+        return labels
 
 
 class ChangeFinder:

@@ -11,7 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from vstc.errors import InputError
+from vstc.formats.cityscapes import CITYSCAPES_CLASSES, refuse_other_classes
 from vstc.formats.dataset import LabelClass
+from vstc.formats.label_encoding import LabelEncoding
 
 UNUSED_ID = 255
 
@@ -68,6 +70,35 @@ def infer_class_table(ids: Iterable[int], *, ignore_index: int = UNUSED_ID) -> C
         void = LabelClass(id=ignore_index, name="void", color=(0, 0, 0), ignore=True)
         classes = [entry for entry in classes if entry.id != ignore_index] + [void]
     return _checked(classes, ignore_index=ignore_index, where="the labels")
+
+
+def encoded_table(encoding: LabelEncoding) -> ClassTable | None:
+    """Return the table that an encoding implies; None for plain ids, which imply none."""
+    if encoding is LabelEncoding.CITYSCAPES:
+        return ClassTable(CITYSCAPES_CLASSES, UNUSED_ID)
+    if encoding is LabelEncoding.MASKS:
+        names = ("background", "object")
+        classes = [
+            LabelClass(id=i, name=name, color=distinct_color(i)) for i, name in enumerate(names)
+        ]
+        return ClassTable(classes, UNUSED_ID)
+    return None
+
+
+def refuse_other_table(table: ClassTable, encoding: LabelEncoding, *, where: str) -> None:
+    """Refuse a table that does not go with an encoding.
+
+    Raises:
+        InputError: Not the 19 classes of Cityscapes, or not two classes for masks.
+    """
+    classes = [entry for entry in table.classes if not entry.ignore]
+    if encoding is LabelEncoding.CITYSCAPES:
+        refuse_other_classes(classes, what=f"class table {where}")
+    if encoding is LabelEncoding.MASKS and len(classes) != 2:
+        raise InputError(
+            f"class table {where} has {len(classes)} classes, masks have two",
+            hint="background is class 0, the object class 1",
+        )
 
 
 def distinct_color(value: int) -> tuple[int, int, int]:

@@ -13,7 +13,14 @@ import numpy as np
 from pydantic import Field
 
 from vstc.config import Settings
-from vstc.data.index.classes import UNUSED_ID, ClassTable, infer_class_table, read_class_table
+from vstc.data.index.classes import (
+    UNUSED_ID,
+    ClassTable,
+    encoded_table,
+    infer_class_table,
+    read_class_table,
+    refuse_other_table,
+)
 from vstc.data.index.source import (
     Advance,
     Indexed,
@@ -25,6 +32,7 @@ from vstc.data.index.source import (
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip
 from vstc.formats.images import IMAGE_SUFFIXES, read_labels
+from vstc.formats.label_encoding import LabelEncoding
 
 SPLIT_FOLDERS = ("train", "val", "test")
 
@@ -36,6 +44,8 @@ class FolderSettings(Settings):
         name: Name of the data set; default: of the folder.
         labels: Folder of label images, with the same sub-folders and stems as the images.
         label_suffix: What the stem of a label has after the stem of its image.
+        label_encoding: What the values of the labels mean: ``ids`` of the class table,
+            ``cityscapes-label-ids``, or ``masks`` (0 is background, all else an object).
         classes: JSON file with the class table; default: made up from the ids in the labels.
         ignore_index: Label id of void, where no class table says it.
         fps: Frame rate of the source video.
@@ -47,6 +57,7 @@ class FolderSettings(Settings):
     name: str | None = None
     labels: str | None = None
     label_suffix: str = ""
+    label_encoding: LabelEncoding = LabelEncoding.IDS
     classes: str | None = None
     ignore_index: int = Field(UNUSED_ID, ge=0, le=255)
     fps: float | None = Field(None, gt=0, le=10000)
@@ -88,15 +99,11 @@ def find_folder(images: Path, settings: FolderSettings, *, workers: int | None =
             raise InputError(f"images and labels share the folder {images}", hint="separate them")
     root = common_root([image_root] + ([label_root] if label_root else []))
     matched = _match(image_root, label_root, root, settings)
-    table = None
-    if settings.classes is not None:
-        table = read_class_table(Path(settings.classes))
-    elif not matched.labels:
-        table = ClassTable((), settings.ignore_index)
+    table = _known_table(settings, has_labels=bool(matched.labels))
 
     def build(advance: Advance) -> Indexed:
         if table is not None:
-            return Indexed(table, matched.clips, matched.remarks)
+            return Indexed(table, matched.clips, matched.remarks, settings.label_encoding)
         ids = _ids_in([root / name for name in matched.labels], advance, workers)
         inferred = infer_class_table(ids, ignore_index=settings.ignore_index)
         said = f"class table made up from the ids found: {sorted(ids)}"
@@ -112,6 +119,17 @@ def find_folder(images: Path, settings: FolderSettings, *, workers: int | None =
         unit="labels",
         build=build,
     )
+
+
+def _known_table(settings: FolderSettings, *, has_labels: bool) -> ClassTable | None:
+    """Return the class table, or None when the labels have to be looked into."""
+    if settings.classes is not None:
+        table = read_class_table(Path(settings.classes))
+        refuse_other_table(table, settings.label_encoding, where=settings.classes)
+        return table
+    if not has_labels:
+        return ClassTable((), settings.ignore_index)
+    return encoded_table(settings.label_encoding)
 
 
 def _match(images: Path, labels: Path | None, root: Path, settings: FolderSettings) -> _Matched:

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vstc.data.index.camvid import find_camvid
+from vstc.data.index.cityscapes import find_cityscapes
 from vstc.data.index.source import Source
 from vstc.errors import unknown_name
 
-LAYOUTS: dict[str, Callable[[Path], Source]] = {"camvid": find_camvid}
+LAYOUTS: dict[str, Callable[[Path], Source]] = {
+    "camvid": find_camvid,
+    "cityscapes": find_cityscapes,
+}
 
 
 def find_layout(name: str, root: Path) -> Source:

@@ -13,6 +13,7 @@ from vstc.artifacts.manifest import InputRef
 from vstc.data.index.classes import ClassTable
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, DatasetRecord, relative_root
+from vstc.formats.label_encoding import LabelEncoding
 
 Advance = Callable[[int], None]
 
@@ -25,11 +26,13 @@ class Indexed:
         table: Classes and void.
         clips: All clips; paths are relative to the root of the source.
         remarks: What a person should know, such as labels without an image; one sentence each.
+        label_encoding: What the values of the label files mean.
     """
 
     table: ClassTable
     clips: list[Clip]
     remarks: list[str] = field(default_factory=list)
+    label_encoding: LabelEncoding = LabelEncoding.IDS
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Source:
             root=relative_root(self.root, output),
             classes=list(indexed.table.classes),
             ignore_index=indexed.table.ignore_index,
+            label_encoding=indexed.label_encoding,
             clips=indexed.clips,
         )
 
