@@ -30,6 +30,7 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     (None, "distill", "distill"),
     (None, "predict", "predict"),
     ("evaluate", "", "evaluate"),
+    ("evaluate", "efficiency", "evaluate_efficiency"),
     (None, "report", "report"),
     (None, "demo", "demo"),
     (None, "info", "info"),

@@ -36,7 +36,7 @@ def command(
     console.set_verbosity(quiet=quiet, verbose=verbose)
     measured = bench_flow(
         methods=methods.split(","),
-        size=parse_crop(size) or (1024, 2048),
+        size=parse_crop(size, option="--size") or (1024, 2048),
         num_frames=frames,
         workers=workers,
     )

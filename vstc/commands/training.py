@@ -97,8 +97,8 @@ class RunOptions:
     as_json: bool
 
 
-def parse_crop(text: str | None) -> tuple[int, int] | None:
-    """Parse HEIGHTxWIDTH.
+def parse_crop(text: str | None, *, option: str = "--crop") -> tuple[int, int] | None:
+    """Parse HEIGHTxWIDTH, given to an option.
 
     Raises:
         ConfigError: It is something else.
@@ -111,7 +111,7 @@ def parse_crop(text: str | None) -> tuple[int, int] | None:
         height, width = (int(part) for part in text.lower().split("x"))
     except ValueError as error:
         raise ConfigError(
-            f"--crop {text} is not HEIGHTxWIDTH", hint="for instance --crop 241x321"
+            f"{option} {text} is not HEIGHTxWIDTH", hint=f"for instance {option} 241x321"
         ) from error
     return height, width
 

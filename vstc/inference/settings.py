@@ -1,8 +1,8 @@
-"""Settings of prediction and of pseudo labels."""
+"""Settings of prediction, of pseudo labels and of efficiency figures."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -65,3 +65,24 @@ class PseudoLabelSettings(Settings):
         if not scales or min(scales) <= 0:
             raise ValueError("give at least one factor, all above 0")
         return scales
+
+
+_Side = Annotated[int, Field(ge=1)]
+
+
+class EfficiencySettings(Settings):
+    """What of a network is measured, and where.
+
+    ``size`` is height and width of the frames. Each part is called at least ``calls`` times and
+    for ``seconds``, after a warm-up; ``threads`` are torch's on the CPU.
+    """
+
+    checkpoint: Literal["best", "last"] = "best"
+    size: tuple[_Side, _Side] = (1024, 2048)
+    batch: int = Field(1, ge=1)
+    device: str = "auto"
+    threads: int | None = Field(None, ge=1)
+    warm_up_calls: int = Field(3, ge=0)
+    warm_up_seconds: float = Field(0.5, ge=0)
+    calls: int = Field(10, ge=1)
+    seconds: float = Field(2.0, ge=0)
