@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.metrics.slow_references import slow_class_scores, slow_warp
 from vstc.metrics.confusion import AbsentClass
 from vstc.metrics.consistency import TemporalConsistency
+from vstc.metrics.consistency_protocol import ConsistencyProtocol, Occlusion
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -128,7 +129,7 @@ def test_an_id_outside_the_table_counts_against_the_class_it_meets():
 
 def test_hidden_pixels_do_not_count():
     labels = np.array([[[0, 1]], [[0, 2]]], np.uint8)
-    metric = TemporalConsistency(5)
+    metric = TemporalConsistency(5, protocol=ConsistencyProtocol(occlusion=Occlusion.MASK))
     pair = metric.update(
         "a",
         labels_prev=labels[0],

@@ -9,6 +9,7 @@ import pytest
 from vstc.data.synth.render import SynthFrame, render_clip
 from vstc.data.synth.spec import ClipSpec, Label, Sensor
 from vstc.metrics.consistency import TemporalConsistency
+from vstc.metrics.consistency_protocol import ConsistencyProtocol, Occlusion
 from vstc.metrics.warping import warp_labels_next_to_prev
 
 CLEAN = Sensor(noise=0.0, drift=0.0)
@@ -52,7 +53,8 @@ def test_labels_and_instances_follow_the_flow_on_all_visible_pixels(
 
 
 def test_tc_of_the_true_labels_is_one(clip: list[SynthFrame]) -> None:
-    judge = TemporalConsistency(num_classes=len(Label))
+    seen_only = ConsistencyProtocol(occlusion=Occlusion.MASK)
+    judge = TemporalConsistency(num_classes=len(Label), protocol=seen_only)
     for prev, nxt in zip(clip, clip[1:], strict=False):
         judge.update(
             "clip",
