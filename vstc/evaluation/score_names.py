@@ -1,0 +1,92 @@
+"""What scores are called, how they are written, and which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ScoreName:
+    """How a score is shown.
+
+    Attributes:
+        label: What tables call it.
+        is_share: It lies in [0, 1] and is shown in percent.
+        is_better_low: Smaller values are better.
+        is_neutral: Neither way is better: counts.
+    """
+
+    label: str
+    is_share: bool = True
+    is_better_low: bool = False
+    is_neutral: bool = False
+
+
+# In the order in which tables show them.
+SCORES = {
+    "miou": ScoreName("mIoU"),
+    "macc": ScoreName("mAcc"),
+    "iou": ScoreName("IoU"),
+    "acc": ScoreName("Acc"),
+    "aacc": ScoreName("aAcc"),
+    "fwiou": ScoreName("fwIoU"),
+    "boundary_f": ScoreName("Boundary F"),
+    "region_j": ScoreName("Region J"),
+    "tc": ScoreName("TC"),
+    "tc_seq": ScoreName("TC per clip"),
+    "tc_acc": ScoreName("TC pixels"),
+    "tsb": ScoreName("Tsb", is_share=False, is_better_low=True),
+    "vc8": ScoreName("VC8"),
+    "vc16": ScoreName("VC16"),
+    "vc8_fixed": ScoreName("VC8 fixed"),
+    "vc16_fixed": ScoreName("VC16 fixed"),
+    "vc8_correct": ScoreName("VC8 correct"),
+    "vc16_correct": ScoreName("VC16 correct"),
+    "change_rate": ScoreName("Change rate", is_better_low=True),
+    "excess_change_rate": ScoreName("Excess change rate", is_better_low=True),
+    "aba_rate": ScoreName("A-B-A rate", is_better_low=True),
+    "jitter": ScoreName("Jitter", is_better_low=True),
+    "jitter_drop": ScoreName("Jitter drop", is_better_low=True),
+    "area_flicker": ScoreName("Area flicker", is_better_low=True),
+    "ap": ScoreName("AP"),
+    "ap50": ScoreName("AP50"),
+    "ap75": ScoreName("AP75"),
+    "ar1": ScoreName("AR1"),
+    "ar10": ScoreName("AR10"),
+    "fps": ScoreName("fps", is_share=False),
+    "params": ScoreName("Params (M)", is_share=False, is_better_low=True),
+    "gmacs": ScoreName("GMACs", is_share=False, is_better_low=True),
+}
+_ORDER = {name: place for place, name in enumerate(SCORES)}
+
+
+def score_name(key: str) -> ScoreName:
+    """Return how a score is shown; an unknown one is called by its key and is no share."""
+    return SCORES.get(key, ScoreName(key, is_share=False, is_neutral=True))
+
+
+def in_order(keys: Iterable[str]) -> list[str]:
+    """Sort scores as tables show them; unknown ones come last, by the alphabet."""
+    return sorted(set(keys), key=lambda key: (_ORDER.get(key, len(_ORDER)), key))
+
+
+def write_score(key: str, value: float | None) -> str:
+    """Write a score for people: shares in percent with two decimals, a dash for None."""
+    if value is None:
+        return "\u2013"
+    if isinstance(value, int):
+        return str(value)
+    if score_name(key).is_share:
+        return f"{100 * value:.2f}"
+    return f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
+
+
+def write_change(key: str, change: float) -> str:
+    """Write the difference of two scores with its sign; that of shares in points."""
+    if score_name(key).is_share:
+        text = f"{100 * change:+.2f}"
+    else:
+        text = f"{change:+.4f}" if abs(change) < 1 else f"{change:+.2f}"
+    is_zero = not text.strip("+-0.")
+    return text.replace("-", "\u00b1").replace("+", "\u00b1") if is_zero else text
