@@ -45,7 +45,8 @@ def csv_table(head: Sequence[str], rows: Sequence[Sequence[str | float | None]])
 
     Args:
         head: Names of the columns.
-        rows: Their values; numbers keep every digit, None is an empty cell.
+        rows: Their values; numbers keep every digit, None is an empty cell, and white space in
+            a text becomes single blanks.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -98,7 +99,7 @@ def latex_escape(text: str) -> str:
 def _plain(value: str | float | None) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else repr(value)
+    return " ".join(value.split()) if isinstance(value, str) else repr(value)
 
 
 def _markdown(cell: Cell | str) -> str:
