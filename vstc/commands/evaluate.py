@@ -24,7 +24,29 @@ def command(
         str | None, typer.Option("--flow-method", help="Method on the fly; default: dis-medium.")
     ] = None,
     metrics: Annotated[
-        str | None, typer.Option("--metrics", help="Of miou, tc, comma separated; default: all.")
+        str | None, typer.Option("--metrics", help="Comma separated, or all; see docs/metrics.md.")
+    ] = None,
+    tc_mode: Annotated[
+        str | None, typer.Option("--tc-mode", help="nearest, onehot, liu2020 or vspw.")
+    ] = None,
+    tc_direction: Annotated[
+        str | None, typer.Option("--tc-direction", help="next, or prev as Eq. 5 of the paper.")
+    ] = None,
+    tc_border: Annotated[
+        str | None, typer.Option("--tc-border", help="Pixels that leave: ignore or clamp.")
+    ] = None,
+    tc_occlusion: Annotated[
+        str | None, typer.Option("--tc-occlusion", help="Hidden pixels: none, fb or mask.")
+    ] = None,
+    tsb_target: Annotated[
+        str | None, typer.Option("--tsb-target", help="Masks: class, foreground or instance.")
+    ] = None,
+    tsb_scale: Annotated[str | None, typer.Option("--tsb-scale", help="raw or davis.")] = None,
+    tsb_classes: Annotated[
+        str | None, typer.Option("--tsb-classes", help="Only these classes, comma separated.")
+    ] = None,
+    exclude: Annotated[
+        str | None, typer.Option("--exclude", help="Classes left out of means, comma separated.")
     ] = None,
     absent: Annotated[
         str | None,
@@ -62,7 +84,7 @@ def command(
     from vstc.evaluation.plan import plan_evaluation
     from vstc.evaluation.requirements import check_requirements, parse_requirement
     from vstc.evaluation.run import check_evaluation, run_evaluation
-    from vstc.evaluation.settings import EvaluateSettings, parse_metrics
+    from vstc.evaluation.settings import EvaluateSettings, parse_metrics, parse_names
     from vstc.evaluation.team import team_from_environment
 
     team = team_from_environment()
@@ -73,6 +95,14 @@ def command(
         "limit": limit,
         "metrics": parse_metrics(metrics),
         "absent": absent,
+        "exclude": parse_names(exclude),
+        "tc.mode": tc_mode,
+        "tc.direction": tc_direction,
+        "tc.border": tc_border,
+        "tc.occlusion": tc_occlusion,
+        "tsb.target": tsb_target,
+        "tsb.scale": tsb_scale,
+        "tsb.classes": parse_names(tsb_classes),
         "flow_method": flow_method,
         "resize_predictions": resize_predictions,
     }

@@ -46,6 +46,14 @@ class PairFlow:
             self._next_to_prev = self._fitted(self._clip_flow.next_to_prev(self._index))
         return self._next_to_prev
 
+    def visible_prev(self) -> NDArray[np.bool_]:
+        """Return which pixels of the earlier frame are still seen in the later one, (H, W)."""
+        return self._clip_flow.visible_prev(self._index)
+
+    def visible_next(self) -> NDArray[np.bool_]:
+        """Return which pixels of the later frame were seen in the earlier one, (H, W)."""
+        return self._clip_flow.visible_next(self._index)
+
     def _fitted(self, field: NDArray[np.float32]) -> NDArray[np.float32]:
         self.source_size = (field.shape[0], field.shape[1])
         return fit_flow(field, self._size)

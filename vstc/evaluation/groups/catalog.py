@@ -10,6 +10,7 @@ from vstc.evaluation.groups.consistency import ConsistencyGroup
 from vstc.evaluation.groups.segmentation import SegmentationGroup
 from vstc.evaluation.settings import EvaluateSettings, Metric
 from vstc.formats.dataset import Dataset
+from vstc.metrics.consistency_protocol import ConsistencyProtocol
 
 Builder = Callable[[Dataset, EvaluateSettings], MetricGroup]
 
@@ -66,7 +67,15 @@ def _segmentation(dataset: Dataset, settings: EvaluateSettings) -> MetricGroup:
 
 
 def _consistency(dataset: Dataset, settings: EvaluateSettings) -> MetricGroup:
-    return ConsistencyGroup(dataset.num_classes, absent=settings.absent)
+    tc = settings.tc
+    choices = ConsistencyProtocol(
+        mode=tc.mode,
+        border=tc.border,
+        direction=tc.direction,
+        occlusion=tc.occlusion,
+        excluded=excluded_ids(dataset, settings),
+    )
+    return ConsistencyGroup(dataset.num_classes, choices=choices, absent=settings.absent)
 
 
 _BUILDERS: dict[Metric, Builder] = {

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vstc.data.labels import VOID
-from vstc.evaluation.frame import JudgedFrame
+from vstc.evaluation.frame import JudgedFrame, PairFlow
 from vstc.evaluation.groups.base import ClipRows, Columns, GroupScores, MetricGroup, Part, Value
 from vstc.formats.dataset import Clip
-from vstc.metrics.confusion import AbsentClass
-from vstc.metrics.consistency import ClipCounts, PairConsistency, TemporalConsistency
+from vstc.metrics.agreement import Agreement
+from vstc.metrics.confusion import AbsentClass, mean_of_known
+from vstc.metrics.consistency import TemporalConsistency
+from vstc.metrics.consistency_modes import read_agreement
+from vstc.metrics.consistency_protocol import ConsistencyProtocol, Direction
 
 TOTALS = ("tc", "tc_seq", "tc_acc")
 _PAIR_COLUMNS = ("accuracy", "valid_pixels")
@@ -22,14 +26,22 @@ class ConsistencyGroup(MetricGroup):
 
     Args:
         num_classes: Ids 0 .. num_classes - 1 are classes.
+        choices: How labels are moved and counted.
         absent: What a class scores that occurs nowhere.
     """
 
     is_temporal = True
     needs_flow = True
 
-    def __init__(self, num_classes: int, *, absent: AbsentClass = AbsentClass.NULL) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        choices: ConsistencyProtocol,
+        absent: AbsentClass = AbsentClass.NULL,
+    ) -> None:
         self.num_classes = num_classes
+        self.choices = choices
         self.absent = absent
 
     def counter(self, clip: Clip) -> ConsistencyCounter:
@@ -48,12 +60,11 @@ class ConsistencyGroup(MetricGroup):
 
     def protocol(self) -> dict[str, Any]:
         """Name what changes a number."""
-        tc = {"mode": "nearest", "direction": "next", "border": "ignore", "occlusion": "none"}
-        return {"tc": tc}
+        return {"tc": self.choices.as_json()}
 
-    def start(self) -> TemporalConsistency:
-        """Start to count pairs."""
-        return TemporalConsistency(self.num_classes, VOID)
+    def read(self, counts: NDArray[np.int64]) -> Agreement:
+        """Read the scores from counts."""
+        return read_agreement(self.choices, counts, absent=self.absent)
 
 
 class ConsistencyCounter:
@@ -61,7 +72,8 @@ class ConsistencyCounter:
 
     def __init__(self, group: ConsistencyGroup, clip: Clip) -> None:
         self._clip = clip
-        self._consistency = group.start()
+        self._choices = group.choices
+        self._consistency = TemporalConsistency(group.num_classes, VOID, protocol=group.choices)
         self._pairs: list[list[Value]] = []
         self._flow_size: tuple[int, int] | None = None
 
@@ -73,10 +85,24 @@ class ConsistencyCounter:
             self._clip.id,
             labels_prev=frame.previous.predicted,
             labels_next=frame.predicted,
-            flow_prev_to_next=frame.flow.prev_to_next(),
+            **self._motion(frame.flow),
         )
         self._flow_size = frame.flow.source_size
         self._pairs.append([frame.previous.index, pair.accuracy, pair.n_valid])
+
+    def _motion(self, flow: PairFlow) -> dict[str, Any]:
+        """Fetch the flow and the mask that the protocol needs, and no more."""
+        choices = self._choices
+        found: dict[str, Any] = {}
+        if choices.needs_prev_to_next:
+            found["flow_prev_to_next"] = flow.prev_to_next()
+        if choices.needs_next_to_prev:
+            found["flow_next_to_prev"] = flow.next_to_prev()
+        if choices.needs_visibility:
+            is_next = choices.direction is Direction.NEXT
+            name = "visible_prev" if is_next else "visible_next"
+            found[name] = flow.visible_prev() if is_next else flow.visible_next()
+        return found
 
     def result(self) -> Part:
         """Return counts, and accuracy and valid pixels of every pair."""
@@ -94,24 +120,26 @@ class ConsistencyGatherer:
 
     def __init__(self, group: ConsistencyGroup) -> None:
         self._group = group
-        self._consistency = group.start()
-        self._skipped_pairs = 0
+        self._counts = np.zeros((group.num_classes + 1,) * 2, np.int64)
+        self._by_clip: list[float | None] = []
+        self._num = dict.fromkeys(("pairs", "valid_pairs", "skipped_pairs"), 0)
         self._flow_sizes: set[tuple[int, int]] = set()
 
     def add(self, clip: Clip, part: Part) -> ClipRows:
         """Add a clip."""
-        self._skipped_pairs += part["skipped_pairs"]
+        del clip
         pairs, tc, tc_acc = part["pairs"], None, None
+        self._num["pairs"] += len(pairs)
+        self._num["valid_pairs"] += sum(n_valid > 0 for _, _, n_valid in pairs)
+        self._num["skipped_pairs"] += part["skipped_pairs"]
         if part["counts"] is not None:
             height, width = part["flow_size"]
             self._flow_sizes.add((height, width))
-            counted = [PairConsistency(accuracy, n_valid) for _, accuracy, n_valid in pairs]
-            counts = ClipCounts(np.array(part["counts"], np.int64), counted)
-            self._consistency.add(clip.id, counts)
-            alone = self._group.start()
-            alone.add(clip.id, counts)
-            scores = alone.scores(self._group.absent)
+            counts = np.array(part["counts"], np.int64)
+            self._counts += counts
+            scores = self._group.read(counts)
             tc, tc_acc = scores.tc, scores.tc_acc
+            self._by_clip.append(tc)
         return ClipRows(
             clip={
                 "pairs": len(pairs),
@@ -126,17 +154,12 @@ class ConsistencyGatherer:
 
     def scores(self) -> GroupScores:
         """Read the scores of all clips."""
-        scores = self._consistency.scores(self._group.absent)
+        scores = self._group.read(self._counts)
+        tc_seq = mean_of_known(self._by_clip)
+        sizes = [f"{width}x{height}" for height, width in sorted(self._flow_sizes)]
         return GroupScores(
-            totals={"tc": scores.tc, "tc_seq": scores.tc_seq, "tc_acc": scores.tc_acc},
-            counts={
-                "pairs": scores.n_pairs,
-                "valid_pairs": scores.n_valid_pairs,
-                "valid_pair_pixels": scores.n_valid_pixels,
-                "skipped_pairs": self._skipped_pairs,
-            },
+            totals={"tc": scores.tc, "tc_seq": tc_seq, "tc_acc": scores.tc_acc},
+            counts=self._num | {"valid_pair_pixels": scores.n_pixels},
             per_class={"tc": scores.per_class},
-            extra={
-                "flow_sizes": [f"{width}x{height}" for height, width in sorted(self._flow_sizes)]
-            },
+            extra={"flow_sizes": sizes},
         )
