@@ -9,7 +9,7 @@ from tests.evaluation.scenes import true_labels, write_predictions
 from vstc.errors import InputError
 from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.evaluate import evaluate_predictions, gather
-from vstc.evaluation.flow_sources import ComputedFlow
+from vstc.evaluation.flow_sources.computed import ComputedFlow
 from vstc.evaluation.groups.catalog import make_groups
 from vstc.evaluation.label_sources.folder import FolderLabels
 from vstc.evaluation.record import FRAMES, PAIRS, ClipTables, metrics_record

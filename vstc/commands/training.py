@@ -172,7 +172,7 @@ def _input_refs(inputs: TrainInputs, settings: TrainSettings) -> list[InputRef]:
     from vstc.artifacts.fingerprint import file_sha256
     from vstc.artifacts.manifest import InputRef
     from vstc.errors import InputError
-    from vstc.evaluation.flow_sources import StoredFlow
+    from vstc.evaluation.flow_sources.stored import StoredFlow
     from vstc.formats.dataset import dataset_ref
 
     refs = [dataset_ref("dataset", inputs.dataset)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vstc.data.labels import read_true_labels
 from vstc.errors import InputError
 from vstc.evaluation.clip_result import ClipResult
-from vstc.evaluation.flow_sources import ClipFlow, FlowSource
+from vstc.evaluation.flow_sources.source import ClipFlow, FlowSource
 from vstc.evaluation.frame import JudgedFrame, PairFlow
 from vstc.evaluation.groups.base import ClipCounter, MetricGroup
 from vstc.evaluation.label_sources.source import LabelSource

@@ -10,7 +10,9 @@ from typing import Any
 from vstc.artifacts.manifest import InputRef
 from vstc.errors import ConfigError, InputError
 from vstc.evaluation.clip_judge import ClipJudge
-from vstc.evaluation.flow_sources import ComputedFlow, FlowSource, StoredFlow
+from vstc.evaluation.flow_sources.computed import ComputedFlow
+from vstc.evaluation.flow_sources.source import FlowSource
+from vstc.evaluation.flow_sources.stored import StoredFlow
 from vstc.evaluation.groups.base import MetricGroup
 from vstc.evaluation.groups.catalog import make_groups
 from vstc.evaluation.label_sources.folder import FolderLabels

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from vstc.data.labels import read_label_ids
 from vstc.errors import InputError
-from vstc.evaluation.flow_sources import ComputedFlow, fit_flow
+from vstc.evaluation.flow_sources.computed import ComputedFlow
+from vstc.evaluation.flow_sources.fit import fit_flow
 from vstc.evaluation.settings import DEFAULT_FLOW_METHOD
 from vstc.flow.providers import make_provider
 from vstc.formats.dataset import Clip, Dataset

@@ -13,7 +13,8 @@ import torch
 
 from vstc.artifacts.workspace import Workspace
 from vstc.errors import ConfigError, InputError
-from vstc.evaluation.flow_sources import FlowSource, StoredFlow
+from vstc.evaluation.flow_sources.source import FlowSource
+from vstc.evaluation.flow_sources.stored import StoredFlow
 from vstc.formats.dataset import Clip, Dataset, load_dataset
 from vstc.formats.flow_hdf5 import FlowDirection
 from vstc.inference.checkpoint import ClassTable, load_network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.evaluate import evaluate_predictions
-from vstc.evaluation.flow_sources import FlowSource
+from vstc.evaluation.flow_sources.source import FlowSource
 from vstc.evaluation.groups.catalog import make_groups
 from vstc.evaluation.settings import EvaluateSettings, Metric
 from vstc.formats.dataset import Clip, Dataset

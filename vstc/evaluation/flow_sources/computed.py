@@ -1,0 +1,95 @@
+"""Flow that is computed when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vstc.evaluation.flow_sources.source import (
+    FORWARD_ONLY,
+    ClipFlow,
+    FlowField,
+    FlowNeeds,
+    VisibleMask,
+    no_visibility,
+)
+from vstc.flow.providers import FlowProvider, FlowWorker
+from vstc.formats.dataset import Clip, Dataset
+from vstc.formats.frames import FrameReader
+
+
+class ComputedFlow:
+    """Computes flow from the grey frames of a data set when it is asked for.
+
+    Args:
+        dataset: Where the frames are.
+        provider: The method.
+    """
+
+    def __init__(self, dataset: Dataset, provider: FlowProvider) -> None:
+        self._reader = FrameReader(dataset)
+        self._provider = provider
+        self._worker = provider.make_worker()
+
+    def check(self, clips: Sequence[Clip], needs: FlowNeeds = FORWARD_ONLY) -> None:
+        """Refuse what cannot be computed.
+
+        Raises:
+            InputError: Visibility is asked for.
+        """
+        if needs.visibility:
+            raise no_visibility(f"computed flow ({self._provider.name})")
+
+    def reference(self) -> None:
+        """Return None: nothing is read but the data set."""
+
+    @contextmanager
+    def open(self, clip: Clip) -> Iterator[ClipFlow]:
+        """Open the flow of one clip."""
+        yield _ComputedClipFlow(self._reader, self._worker, clip)
+
+    def describe(self) -> dict[str, Any]:
+        """Say for the record where the flow comes from; ``scale`` is relative to the frames."""
+        return {
+            "source": "computed",
+            "method": self._provider.name,
+            "params": dict(self._provider.params),
+            "scale": 1.0,
+        }
+
+
+class _ComputedClipFlow:
+    def __init__(self, reader: FrameReader, worker: FlowWorker, clip: Clip) -> None:
+        self._reader = reader
+        self._worker = worker
+        self._clip = clip
+        self._grays: dict[int, NDArray[np.uint8]] = {}
+
+    def prev_to_next(self, index: int) -> FlowField:
+        prev, following = self._pair(index)
+        return self._worker.flow(prev, following)
+
+    def next_to_prev(self, index: int) -> FlowField:
+        prev, following = self._pair(index)
+        return self._worker.flow(following, prev)
+
+    def visible_prev(self, index: int) -> VisibleMask:
+        raise no_visibility("computed flow")
+
+    visible_next = visible_prev
+
+    def _pair(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        # Only the last two frames are kept: pairs come in order and share one.
+        self._grays = {i: self._gray(i) for i in (index, index + 1)}
+        return self._grays[index], self._grays[index + 1]
+
+    def _gray(self, index: int) -> NDArray[np.uint8]:
+        if index in self._grays:
+            return self._grays[index]
+        frame = self._reader.read(self._clip, index)
+        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
