@@ -73,6 +73,29 @@ def test_bars_write_their_values_and_a_dash_where_there_is_none() -> None:
         assert text in texts
 
 
+def test_bars_of_any_unit_fit_the_data() -> None:
+    series = [Series("a", "#111111", y=(0.0123, 0.005, None))]
+    svg = bar_chart(["road", "car", "sky"], series, x_label="Tsb", label="l", is_to_100=False)
+    texts = [element.text for element in ElementTree.fromstring(svg).iter()]
+    for text in ("0.0123", "0.005", "–"):
+        assert text in texts
+    assert "100" not in texts
+    nothing = [Series("a", "#111111", y=(None, 0.0))]
+    assert "<svg" in bar_chart(["road", "car"], nothing, x_label="x", label="l", is_to_100=False)
+
+
+def test_rings_stand_at_their_values_even_in_a_long_series() -> None:
+    def rings(*places: int, count: int) -> int:
+        series = [Series("a", "#123456", y=tuple(map(float, range(count))), rings=places)]
+        svg = line_chart(series, x_label="x", y_label="y", label="l")
+        marks = (e for e in ElementTree.fromstring(svg).iter() if e.tag == "use")
+        return sum("stroke-width: 1.8" in mark.get("style", "") for mark in marks)
+
+    assert rings(count=50) == 0
+    assert rings(3, 20, count=50) == 2
+    assert rings(3, 4000, count=5 * MAX_POINTS * 10) == 2
+
+
 def test_missing_matplotlib_is_a_setup_error(monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.report.factory import make_metrics
+from vstc.report.blocks import Table
 from vstc.report.contests import Contest, read_contests
 from vstc.report.results import headline, results_section, score_cell
 from vstc.report.scores import RunScores
-from vstc.report.sources import open_sources
+from vstc.report.sources import METRICS, Source, open_sources
 
 
 def scores(name: str, totals: Mapping[str, float | None], **protocol: Any) -> RunScores:
@@ -23,6 +24,7 @@ def scores(name: str, totals: Mapping[str, float | None], **protocol: Any) -> Ru
         clips=[],
         pairs={},
         protocol=protocol,
+        source=Source(path=Path(name), kind=METRICS, id="", name=name, run=0, manifest={}),
     )
 
 
@@ -87,6 +89,36 @@ def test_best_is_the_highest_share_and_the_lowest_instability() -> None:
     assert score_cell("tsb", runs[1], runs).tone == "good"
     assert score_cell("tsb", runs[2], runs).tone == "bad"
     assert score_cell("miou", runs[2], runs).text == "–"
+
+
+def test_score_where_low_is_good_is_best_when_it_falls() -> None:
+    for key in ("tsb", "change_rate", "aba_rate", "jitter", "area_flicker"):
+        runs = [{key: 0.2}, {key: 0.1}]
+        cells = [score_cell(key, run, runs) for run in runs]
+        assert [cell.is_best for cell in cells] == [False, True], key
+        assert cells[1].tone == "good", key
+        assert cells[1].note.startswith("−"), key
+
+
+def test_frames_per_second_are_no_share_and_better_when_high() -> None:
+    runs = [{"fps": 20.0}, {"fps": 31.5}]
+    cell = score_cell("fps", runs[1], runs)
+    assert (cell.text, cell.note, cell.tone, cell.is_best) == ("31.5", "+11.5", "good", True)
+
+
+def test_many_scores_are_listed_from_top_to_bottom_with_what_they_mean() -> None:
+    few = {"miou": 0.5, "tc": 0.5}
+    many = few | dict.fromkeys(("macc", "aacc", "fwiou", "vc8", "vc16", "jitter", "tsb"), 0.1)
+    wide, tall = (results_section([contest(scores("a", t))]).blocks[1] for t in (few, many))
+    assert isinstance(wide, Table)
+    assert isinstance(tall, Table)
+    assert wide.columns == ("Run", "mIoU", "TC")
+    assert "TC: mIoU of each frame with the next one" in wide.caption
+    assert tall.columns == ("Score", "a", "")
+    meanings = {row[0].text: row[-1].text for row in tall.rows}
+    assert len(meanings) == len(many)
+    assert meanings["Jitter"].endswith("lower is better")
+    assert tall.caption == "Shares in percent, but for Tsb."
 
 
 def test_scores_that_read_the_same_have_no_best() -> None:

@@ -16,6 +16,7 @@ class Cell:
         tone: ``good`` or ``bad`` colours the note.
         is_best: The best value of its column.
         color: A colour chip in front of the text.
+        is_prose: Words among figures: set to the left, and broken into lines.
     """
 
     text: str
@@ -23,6 +24,7 @@ class Cell:
     tone: str = ""
     is_best: bool = False
     color: str = ""
+    is_prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,11 @@ class Legend:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart as inline SVG, with its name."""
+    """A chart as inline SVG, with its name and a small addition to it."""
 
     title: str
     svg: str
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ from typing import Any
 
 from vstc.report.blocks import Block, Cell, Note, Section, Table, Tile, Tiles
 from vstc.report.contests import Contest
+from vstc.report.definitions import definition, full_label
 from vstc.report.numbers import ABSENT, amount, percent, percent_change
 from vstc.report.scores import KNOWN_SCORES, RunScores, score
 
 HEADLINE = ("miou", "tc")
+_MOST_COLUMNS = 8
 Totals = Mapping[str, Any]
 
 
@@ -24,7 +26,8 @@ def headline(contests: Sequence[Contest]) -> str:
         contest = next((contest for contest in contests if contest.compares(key)), None)
         if contest is not None:
             first, last = contest.reference, contest.candidate
-            text = f"{score(key).label} {percent(last.totals[key])} vs {percent(first.totals[key])}"
+            label = full_label(key, (first, last))
+            text = f"{label} {percent(last.totals[key])} vs {percent(first.totals[key])}"
             parts.setdefault((last.name, first.name), []).append(text)
     return "; ".join(
         f"{last} against {first}: {', '.join(texts)}" for (last, first), texts in parts.items()
@@ -61,43 +64,54 @@ def _tile(key: str, first: RunScores, last: RunScores) -> Tile:
     if reference is not None and last is not first:
         note = f"{percent_change(value, reference)} to {first.name}"
         tone = _tone(key, value, reference)
-    label = f"{score(key).label} of {last.name}"
+    label = f"{full_label(key, (last,))} of {last.name}"
     return Tile(label=label, value=percent(value), note=note, tone=tone)
 
 
 def _totals_table(contest: Contest, *, is_titled: bool) -> Table:
+    """List few scores from left to right, and many from top to bottom."""
     runs = contest.runs
     known = [*KNOWN_SCORES, *(key for run in runs for key in run.totals)]
     keys = [
         key for key in dict.fromkeys(known) if any(run.totals.get(key) is not None for run in runs)
     ]
+    plain = [full_label(key, runs) for key in keys if not score(key).is_share]
+    caption = f"Shares in percent, but for {', '.join(plain)}." if plain else "Shares in percent."
+    if len(runs) > 1:
+        caption += f" Differences are to {runs[0].name}; the best value of a score is marked."
+    title = contest.title if is_titled else ""
+    if len(keys) > _MOST_COLUMNS:
+        return _tall_table(keys, runs, title=title, caption=caption)
+    told = (f"{full_label(key, runs)}: {definition(key)}." for key in keys if definition(key))
+    return _wide_table(keys, runs, title=title, caption=" ".join((caption, *told)))
+
+
+def _wide_table(
+    keys: Sequence[str], runs: Sequence[RunScores], *, title: str, caption: str
+) -> Table:
+    totals = [run.totals for run in runs]
     rows = [
-        (
-            Cell(run.name, color=run.color),
-            *(score_cell(key, run.totals, [other.totals for other in runs]) for key in keys),
-        )
+        (Cell(run.name, color=run.color), *(score_cell(key, run.totals, totals) for key in keys))
         for run in runs
     ]
-    caption = "Shares in percent. "
-    if len(runs) > 1:
-        caption += f"Differences are to {runs[0].name}; the best value of a column is marked. "
-    caption += _definitions(keys)
-    return Table(
-        columns=("Run", *(score(key).label for key in keys)),
-        rows=tuple(rows),
-        title=contest.title if is_titled else "",
-        caption=caption,
-    )
+    columns = ("Run", *(full_label(key, runs) for key in keys))
+    return Table(columns=columns, rows=tuple(rows), title=title, caption=caption)
 
 
-def _definitions(keys: Sequence[str]) -> str:
-    texts = {
-        "miou": "mIoU: mean over classes of intersection over union.",
-        "macc": "mAcc: mean over classes of the pixels found.",
-        "aacc": "aAcc: pixels that are right.",
-        "tc": "TC: mIoU of each frame with the next one, moved along the flow.",
-    }
-    return " ".join(texts[key] for key in keys if key in texts)
+def _tall_table(
+    keys: Sequence[str], runs: Sequence[RunScores], *, title: str, caption: str
+) -> Table:
+    totals = [run.totals for run in runs]
+    rows = [
+        (
+            Cell(full_label(key, runs)),
+            *(score_cell(key, own, totals) for own in totals),
+            Cell(definition(key), is_prose=True),
+        )
+        for key in keys
+    ]
+    columns = ("Score", *(run.name for run in runs), "")
+    return Table(columns=columns, rows=tuple(rows), title=title, caption=caption)
 
 
 def score_cell(key: str, totals: Totals, all_totals: Sequence[Totals]) -> Cell:
@@ -120,7 +134,7 @@ def score_cell(key: str, totals: Totals, all_totals: Sequence[Totals]) -> Cell:
     note = tone = ""
     if reference is not None and totals is not all_totals[0]:
         change = percent_change(value, reference)
-        note = change if shown.is_share else f"{value - reference:+.3g}"
+        note = change if shown.is_share else f"{value - reference:+.3g}".replace("-", "−")
         tone = _tone(key, value, reference)
     is_contested = key in KNOWN_SCORES and len({write(other) for other in known}) > 1
     return Cell(write(value), note=note, tone=tone, is_best=is_contested and write(value) == best)

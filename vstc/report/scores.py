@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from vstc.errors import InputError
@@ -12,6 +13,7 @@ from vstc.report.sources import Source, read_json
 
 RECORD = "metrics.json"
 PAIRS = "per_pair.csv"
+FRAMES = "per_frame.csv"
 
 Scores = Mapping[str, float | None]
 
@@ -30,12 +32,25 @@ KNOWN_SCORES = {
     "macc": Score("mAcc"),
     "aacc": Score("aAcc"),
     "fwiou": Score("fwIoU"),
+    "boundary_f": Score("Boundary F"),
     "tc": Score("TC"),
     "tc_seq": Score("TC per clip"),
     "tc_acc": Score("TC pixels"),
     "tsb": Score("Tsb", is_share=False, is_better_low=True),
     "vc8": Score("VC8"),
     "vc16": Score("VC16"),
+    "vc8_correct": Score("VC8 correct"),
+    "vc16_correct": Score("VC16 correct"),
+    "change_rate": Score("Change rate", is_better_low=True),
+    "aba_rate": Score("A-B-A rate", is_better_low=True),
+    "jitter": Score("Jitter", is_better_low=True),
+    "area_flicker": Score("Area flicker", is_better_low=True),
+    "ap": Score("AP"),
+    "ap50": Score("AP50"),
+    "ap75": Score("AP75"),
+    "ar1": Score("AR1"),
+    "ar10": Score("AR10"),
+    "fps": Score("fps", is_share=False),
 }
 
 
@@ -45,6 +60,15 @@ class PairScore:
 
     index: int
     accuracy: float | None
+
+
+@dataclass(frozen=True)
+class FrameScore:
+    """Accuracy and mIoU of frame ``index`` alone; None without a labelled pixel."""
+
+    index: int
+    accuracy: float | None
+    miou: float | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +84,10 @@ class RunScores:
         clips: Per clip: ``id`` and scores.
         pairs: Agreement of neighbouring frames by clip.
         protocol: How the scores were made.
+        source: The metrics artifact.
+        frames: Scores of single frames by clip.
+        confusion: (K + 1) rows of pixel counts by true class, (K + 1) columns by predicted
+            class, the last of each for ids outside the table; empty where there are none.
     """
 
     name: str
@@ -70,10 +98,13 @@ class RunScores:
     clips: Sequence[Mapping[str, Any]]
     pairs: Mapping[str, Sequence[PairScore]]
     protocol: Mapping[str, Any]
+    source: Source
+    frames: Mapping[str, Sequence[FrameScore]] = field(default_factory=dict)
+    confusion: Sequence[Sequence[int]] = ()
 
 
 def read_scores(source: Source) -> RunScores:
-    """Read ``metrics.json`` and, where it is there, ``per_pair.csv``.
+    """Read ``metrics.json`` and, where they are there, ``per_pair.csv`` and ``per_frame.csv``.
 
     Args:
         source: A metrics artifact.
@@ -92,8 +123,11 @@ def read_scores(source: Source) -> RunScores:
         totals={key: _number(value) for key, value in record["totals"].items()},
         classes=record.get("per_class") or [],
         clips=record.get("per_clip") or [],
-        pairs=_read_pairs(source),
+        pairs=_read_pairs(source.path / PAIRS),
         protocol=record.get("protocol") or {},
+        source=source,
+        frames=_read_frames(source.path / FRAMES),
+        confusion=record.get("confusion") or (),
     )
 
 
@@ -102,20 +136,41 @@ def score(key: str) -> Score:
     return KNOWN_SCORES.get(key, Score(key, is_share=False))
 
 
+def _read_pairs(path: Path) -> dict[str, list[PairScore]]:
+    pairs: dict[str, list[PairScore]] = {}
+    for clip, index, row in _rows(path):
+        pairs.setdefault(clip, []).append(PairScore(index, _cell(path, row, "accuracy")))
+    return pairs
+
+
+def _read_frames(path: Path) -> dict[str, list[FrameScore]]:
+    frames: dict[str, list[FrameScore]] = {}
+    for clip, index, row in _rows(path):
+        accuracy, miou = _cell(path, row, "accuracy"), _cell(path, row, "miou")
+        frames.setdefault(clip, []).append(FrameScore(index, accuracy, miou))
+    return frames
+
+
+def _rows(path: Path) -> Iterator[tuple[str, int, Mapping[str, str | None]]]:
+    """Yield clip, place and columns of each line of a table; none where there is no file."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            try:
+                yield row["clip"], int(row["index"]), row
+            except (KeyError, ValueError, TypeError) as error:
+                raise InputError(f"{path} is not readable: {error!r}") from error
+
+
+def _cell(path: Path, row: Mapping[str, str | None], column: str) -> float | None:
+    """Read a value; None where the cell is empty or the column is missing."""
+    text = row.get(column)
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise InputError(f"{path} is not readable: {column} is {text}") from error
+
+
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-
-def _read_pairs(source: Source) -> dict[str, list[PairScore]]:
-    path = source.path / PAIRS
-    pairs: dict[str, list[PairScore]] = {}
-    if not path.is_file():
-        return pairs
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream):
-                accuracy = float(row["accuracy"]) if row["accuracy"] else None
-                pairs.setdefault(row["clip"], []).append(PairScore(int(row["index"]), accuracy))
-    except (KeyError, ValueError, TypeError) as error:
-        raise InputError(f"{path} is not readable: {error!r}") from error
-    return pairs
