@@ -23,8 +23,8 @@ from vstc.report.sources import open_sources
 
 def test_everything_stands_in_the_order_that_a_reader_wants(project: Any, page: Any) -> None:
     read = page(*project.all)
-    wanted = ["results", "pictures", "consistency", "classes", "clips", "training"]
-    wanted += ["data", "ancestry"]
+    wanted = ["results", "pictures", "worst", "consistency", "classes", "clips"]
+    wanted += ["training", "data", "ancestry"]
     assert [name for name in read.ids if name in wanted] == wanted
     assert read.unclosed == []
 
@@ -83,7 +83,9 @@ def test_one_run_has_no_headline(project: Any, page: Any) -> None:
 def test_headline_compares_the_last_run_with_the_first(project: Any) -> None:
     sources = open_sources([project.baseline["metrics"], project.student["metrics"]])
     built = build_page(sources, title="t")
-    assert built.headline == "student against baseline: mIoU 68.0 vs 60.0, TC 93.0 vs 85.0"
+    assert (
+        built.headline == "student against baseline: mIoU 68.0 vs 60.0, TC (nearest) 93.0 vs 85.0"
+    )
     assert built.headline in built.html
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,20 @@ class Change:
     frame: int
     is_changed: NDArray[np.bool_]
     share: float
+
+
+class LabelMaps(Protocol):
+    """Label maps from one source, by clip and frame."""
+
+    def has(self, clip: Clip, index: int) -> bool:
+        """Tell whether a frame has a label map."""
+
+    def read(self, clip: Clip, index: int) -> Array8:
+        """Read the ids of a frame, (H, W).
+
+        Raises:
+            InputError: Missing or unreadable.
+        """
 
 
 class LabelFolder:
@@ -98,11 +113,19 @@ class ChangeFinder:
     Args:
         dataset: Frames to compute flow from, and which ids are void.
         archives: Flow artifacts; the first that has the clip is used, else flow is computed.
+        method: How flow is computed.
     """
 
-    def __init__(self, dataset: Dataset, archives: Sequence[FlowArchive]) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        archives: Sequence[FlowArchive],
+        *,
+        method: str = DEFAULT_FLOW_METHOD,
+    ) -> None:
         self._archives = archives
-        self._computed = ComputedFlow(dataset, make_provider(DEFAULT_FLOW_METHOD))
+        self._method = method
+        self._computed = ComputedFlow(dataset, make_provider(method))
         void = [entry.id for entry in dataset.record.classes if entry.ignore]
         self._is_void = np.zeros(256, bool)
         self._is_void[[*void, dataset.ignore_index, _NO_LABEL]] = True
@@ -110,9 +133,9 @@ class ChangeFinder:
     def flow_name(self, clip: Clip) -> str:
         """Say where the flow of a clip comes from."""
         archive = self._archive(clip)
-        return DEFAULT_FLOW_METHOD if archive is None else archive.folder.name
+        return self._method if archive is None else archive.folder.name
 
-    def between(self, labels: LabelFolder, clip: Clip, index: int) -> Change:
+    def between(self, labels: LabelMaps, clip: Clip, index: int) -> Change:
         """Compare the labels of frames ``index`` and ``index + 1``.
 
         Raises:
@@ -167,7 +190,7 @@ class Unrest:
 
 
 def find_unrest(
-    finder: ChangeFinder, labels: LabelFolder, clip: Clip, frames: Sequence[int]
+    finder: ChangeFinder, labels: LabelMaps, clip: Clip, frames: Sequence[int]
 ) -> Unrest:
     """Look through a clip for the moment and the row with the most changes.
 

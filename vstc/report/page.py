@@ -17,6 +17,7 @@ from vstc.report.results import headline, results_section
 from vstc.report.sidebyside import side_by_side_section
 from vstc.report.sources import CHECKPOINT, DATASET, FLOW, METRICS, PREDICTIONS, Source
 from vstc.report.training import training_section
+from vstc.report.worst import worst_section
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _TOLD = {CHECKPOINT, DATASET, FLOW, METRICS, PREDICTIONS}
@@ -89,6 +90,9 @@ def _sections(
         sections.append(results_section(contests))
     if PREDICTIONS in by_kind:
         sections.append(side_by_side_section(by_kind[PREDICTIONS], sources))
+    worst = worst_section(contests, sources)
+    if worst is not None:
+        sections.append(worst)
     sections += details_sections(contests)
     if CHECKPOINT in by_kind:
         sections.append(training_section(by_kind[CHECKPOINT]))

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.artifacts.lineage import find_input
 from vstc.errors import InputError
-from vstc.formats.dataset import INDEX, Clip, Dataset, load_dataset
-from vstc.formats.flow_hdf5 import FlowArchive
+from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.frames import FrameReader
 from vstc.report.blocks import Block, Cell, Gallery, Note, Picture, Section, Table
 from vstc.report.datasets import class_legend
-from vstc.report.flicker import ChangeFinder, LabelFolder, TrueLabels, Unrest, find_unrest
+from vstc.report.flicker import (
+    ChangeFinder,
+    LabelFolder,
+    LabelMaps,
+    TrueLabels,
+    Unrest,
+    find_unrest,
+)
+from vstc.report.inputs import input_of, open_dataset, open_flow
 from vstc.report.numbers import amount, percent
 from vstc.report.pictures import fit_labels, mark, overlay, picture
-from vstc.report.sources import DATASET, FLOW, METRICS, Source
+from vstc.report.sources import Source
 
 _FRAME_ROWS = 4
 _FLICKER_CLIPS = 2
@@ -35,7 +39,7 @@ class Voice:
 
     name: str
     color: str
-    labels: LabelFolder
+    labels: LabelMaps
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Scene:
     """A data set and the runs that predicted on it."""
 
     dataset: Dataset
-    runs: tuple[tuple[Source, LabelFolder], ...]
+    runs: tuple[tuple[Source, LabelMaps], ...]
     finder: ChangeFinder
 
     def common_frames(self, clip: Clip) -> list[int]:
@@ -65,15 +69,15 @@ def side_by_side_section(predictions: Sequence[Source], sources: Sequence[Source
     blocks: list[Block] = []
     groups: dict[str, list[Source]] = {}
     for source in predictions:
-        ref = _dataset_of(source)
+        ref = input_of(source, "dataset")
         if ref is None:
             blocks.append(Note(f"{source.name}: its manifest names no data set."))
         else:
             groups.setdefault(ref["id"], []).append(source)
-    archives = _flow_archives(sources)
+    archives = open_flow(sources)
     for group in groups.values():
         try:
-            dataset = _open_dataset(group[0], sources)
+            dataset = open_dataset(group[0], sources)
             runs = tuple((source, LabelFolder(dataset, source.path)) for source in group)
             blocks += _scene_blocks(Scene(dataset, runs, ChangeFinder(dataset, archives)))
             blocks += _speed_table(group)
@@ -86,39 +90,6 @@ def side_by_side_section(predictions: Sequence[Source], sources: Sequence[Source
         lead="The same frames as every run sees them.",
         blocks=tuple(blocks),
     )
-
-
-def _dataset_of(source: Source) -> Mapping[str, str] | None:
-    refs: list[Mapping[str, str]] = source.manifest.get("inputs", [])
-    return next((ref for ref in refs if ref["role"] == "dataset"), None)
-
-
-def _open_dataset(source: Source, sources: Sequence[Source]) -> Dataset:
-    ref = _dataset_of(source) or {"id": "", "path": ""}
-    for other in sources:
-        if other.kind == DATASET and other.id == ref["id"]:
-            return load_dataset(other.path)
-    place = find_input(source.path, ref["path"])
-    if place is None:
-        raise InputError(f"the data set is gone: {ref['path']}")
-    given = Path(ref["path"])
-    return load_dataset(place / given.name if given.suffix == ".json" else place / INDEX)
-
-
-def _flow_archives(sources: Sequence[Source]) -> list[FlowArchive]:
-    """Open the flow that is in the report, or that the scores in it were made with."""
-    folders = [source.path for source in sources if source.kind == FLOW]
-    for source in sources:
-        ref = source.input(FLOW) if source.kind == METRICS else None
-        place = find_input(source.path, ref["path"]) if ref else None
-        if place is not None:
-            folders.append(place)
-    archives = []
-    for folder in dict.fromkeys(folders):
-        # Flow that was used once and is not whole now is no loss: flow is computed instead.
-        with suppress(InputError):
-            archives.append(FlowArchive(folder))
-    return archives
 
 
 def _scene_blocks(scene: Scene) -> list[Block]:
