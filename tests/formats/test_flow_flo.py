@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vstc.errors import InputError
-from vstc.formats.flo import known_flow, read_flo, write_flo
+from vstc.formats.flo import flo_size, known_flow, read_flo, write_flo
 
 FLOWS = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
     lambda size: arrays(np.float32, (*size, 2), elements=st.floats(-1e5, 1e5, width=32))
@@ -43,13 +43,20 @@ def test_damaged_files_are_input_errors(tmp_path, change, message):
     path = tmp_path / "a.flo"
     write_flo(path, np.zeros((2, 3, 2), np.float32))
     path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(InputError, match=message):
-        read_flo(path)
+    for read in (read_flo, flo_size):
+        with pytest.raises(InputError, match=message):
+            read(path)
 
 
 def test_missing_file_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match="cannot read"):
-        read_flo(tmp_path / "none.flo")
+    for read in (read_flo, flo_size):
+        with pytest.raises(InputError, match="cannot read"):
+            read(tmp_path / "none.flo")
+
+
+def test_the_size_is_read_from_the_header(tmp_path):
+    write_flo(tmp_path / "a.flo", np.zeros((2, 3, 2), np.float32))
+    assert flo_size(tmp_path / "a.flo") == (2, 3)
 
 
 def test_unknown_pixels_are_marked():

@@ -32,22 +32,22 @@ def read_flo(path: Path) -> NDArray[np.float32]:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    if len(data) < _HEADER.size:
-        raise InputError(f"flow file is truncated: {path} has {len(data)} bytes")
-    tag, width, height = _HEADER.unpack_from(data)
-    if tag != _TAG:
-        raise InputError(f"{path} is not a .flo file: its tag is {tag:g}, not {_TAG}")
-    if not (1 <= width <= _LARGEST_SIDE and 1 <= height <= _LARGEST_SIDE):
-        raise InputError(f"{path} gives an impossible size: {width} x {height}")
-    expected = _HEADER.size + 8 * width * height
-    if len(data) != expected:
-        how = "truncated" if len(data) < expected else "too long"
-        raise InputError(
-            f"flow file is {how}: {path} has {len(data)} bytes, "
-            f"{width} x {height} pixels need {expected}"
-        )
+    height, width = _checked_size(path, data[: _HEADER.size], len(data))
     values = np.frombuffer(data, "<f4", offset=_HEADER.size)
     return values.reshape(height, width, 2).astype(np.float32)
+
+
+def flo_size(path: Path) -> tuple[int, int]:
+    """Read (height, width) of a ``.flo`` file from its header; its length is checked too.
+
+    Raises:
+        InputError: As ``read_flo``.
+    """
+    try:
+        with path.open("rb") as stream:
+            return _checked_size(path, stream.read(_HEADER.size), path.stat().st_size)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
 
 
 def known_flow(flow: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -62,3 +62,21 @@ def write_flo(path: Path, flow: NDArray[np.float32]) -> None:
     height, width = flow.shape[:2]
     header = _HEADER.pack(_TAG, width, height)
     atomic_write_bytes(path, header + np.ascontiguousarray(flow, "<f4").tobytes())
+
+
+def _checked_size(path: Path, header: bytes, size_bytes: int) -> tuple[int, int]:
+    if size_bytes < _HEADER.size:
+        raise InputError(f"flow file is truncated: {path} has {size_bytes} bytes")
+    tag, width, height = _HEADER.unpack(header)
+    if tag != _TAG:
+        raise InputError(f"{path} is not a .flo file: its tag is {tag:g}, not {_TAG}")
+    if not (1 <= width <= _LARGEST_SIDE and 1 <= height <= _LARGEST_SIDE):
+        raise InputError(f"{path} gives an impossible size: {width} x {height}")
+    expected = _HEADER.size + 8 * width * height
+    if size_bytes != expected:
+        how = "truncated" if size_bytes < expected else "too long"
+        raise InputError(
+            f"flow file is {how}: {path} has {size_bytes} bytes, "
+            f"{width} x {height} pixels need {expected}"
+        )
+    return height, width

@@ -19,7 +19,7 @@ FlowField = NDArray[np.float32]
 VisibleMask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FlowNeeds:
     """What of the flow of a clip will be asked for.
 
