@@ -46,3 +46,11 @@ def test_all_failures_are_named():
         check_requirements(wanted, {"tc": 0.7, "miou": 0.6})
     assert caught.value.exit_code == 6
     check_requirements(wanted[1:2], {"miou": 0.6})
+
+
+def test_a_limit_of_what_is_no_share_may_be_above_one():
+    wanted = parse_requirement("tsb<=1.5", known=["tc", "tsb"])
+    assert wanted.is_met(1.4)
+    assert not wanted.is_met(1.6)
+    with pytest.raises(ConfigError, match="not between"):
+        parse_requirement("tsb<=inf", known=["tsb"])

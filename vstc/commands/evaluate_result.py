@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from vstc import console
+from vstc.evaluation.score_names import in_order, score_name, write_score
 
-_NO_SHARES = frozenset({"tsb", "fps"})
-_COLUMNS = """
-    frames labelled_frames iou acc miou macc aacc fwiou pairs skipped_pairs tc tc_seq tc_acc
-    jitter jitter_drop vc8 vc8_fixed vc8_correct vc16 vc16_fixed vc16_correct change_rate
-    excess_change_rate aba_rate area_flicker tsb tsb_valid_pairs boundary_f region_j
-"""
-_ORDER = {name: place for place, name in enumerate(_COLUMNS.split())}
 _MAX_CLIPS = 40
+_CLIP_COLUMNS = [
+    "frames",
+    "labelled_frames",
+    "miou",
+    "aacc",
+    "boundary_f",
+    "pairs",
+    "tc",
+    "tc_acc",
+    "jitter",
+    "vc8",
+    "vc16",
+    "aba_rate",
+    "tsb",
+    "ap",
+    "ap50",
+    "ap75",
+]
 
 
 def warn(record: Mapping[str, Any]) -> None:
@@ -35,26 +47,23 @@ def tables(record: Mapping[str, Any]) -> Group:
     lines = (f"{record['dataset']}, shares in percent", *_protocol(record))
     groups: list[RenderableType] = [*lines, _totals(record)]
     if record["per_class"] and len(record["per_class"][0]) > 2:
-        groups.append(_rows("class", record["per_class"]))
+        columns = in_order(record["per_class"][0].keys() - {"id", "name"})
+        groups.append(_rows("class", record["per_class"], columns))
     clips = record["per_clip"]
     if len(clips) > 1:
         shown = clips[:_MAX_CLIPS]
         rest = len(clips) - len(shown)
-        groups.append(_rows("clip", shown, caption=f"and {rest} more" if rest else None))
+        caption = f"and {rest} more" if rest else None
+        groups.append(_rows("clip", shown, _CLIP_COLUMNS, caption))
     return Group(*groups)
 
 
 def _totals(record: Mapping[str, Any]) -> Table:
     table = Table("metric")
     table.add_column("value", justify="right")
-    for name in _ordered(record["totals"]):
-        table.add_row(name, _shown(name, record["totals"][name]))
+    for name in in_order(record["totals"]):
+        table.add_row(score_name(name).label, write_score(name, record["totals"][name]))
     return table
-
-
-def _ordered(names: Iterable[str]) -> list[str]:
-    """Sort names as people look for them; the record's are in the order of the alphabet."""
-    return sorted(names, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
 
 
 def _protocol(record: Mapping[str, Any]) -> Iterable[str]:
@@ -74,20 +83,14 @@ def _protocol(record: Mapping[str, Any]) -> Iterable[str]:
         yield f"Tsb of {pairs} mask pairs: {tsb['target']}, {tsb['scale']} scale"
 
 
-def _rows(what: str, rows: list[dict[str, Any]], *, caption: str | None = None) -> Table:
+def _rows(
+    what: str, rows: Sequence[Mapping[str, Any]], columns: Iterable[str], caption: str | None = None
+) -> Table:
     table = Table(what, caption=caption)
-    columns = _ordered(rows[0].keys() - {"id", "name", "split"})
-    for name in columns:
-        table.add_column(name, justify="right")
+    shown = [column for column in columns if any(row.get(column) is not None for row in rows)]
+    for column in shown:
+        table.add_column(score_name(column).label.replace("_", " "), justify="right")
     for row in rows:
-        name = str(row.get("name", row["id"]))
-        table.add_row(name, *(_shown(column, row[column]) for column in columns))
+        cells = (write_score(column, row.get(column)) for column in shown)
+        table.add_row(str(row.get("name", row["id"])), *cells)
     return table
-
-
-def _shown(name: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, int):
-        return str(value)
-    return f"{value:.4f}" if name in _NO_SHARES else f"{100 * value:.2f}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from vstc.errors import CheckFailed, ConfigError, unknown_name
+from vstc.evaluation.score_names import score_name
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -43,7 +44,7 @@ def parse_requirement(text: str, *, known: Iterable[str]) -> Requirement:
         known: Names of the totals.
 
     Raises:
-        ConfigError: Another form, an unknown total, or a limit outside [0, 1].
+        ConfigError: Another form, an unknown total, or a share's limit outside [0, 1].
     """
     match = _FORM.fullmatch(text)
     if match is None:
@@ -57,6 +58,8 @@ def parse_requirement(text: str, *, known: Iterable[str]) -> Requirement:
         limit = float(number)
     except ValueError:
         limit = math.nan
+    if not score_name(name).is_share and math.isfinite(limit):
+        return Requirement(name, comparison, limit)
     if not 0 <= limit <= 1:
         raise ConfigError(
             f"--require {text}: {number} is not between 0 and 1",

@@ -17,6 +17,7 @@ from vstc.evaluation.clip_result import ClipResult
 from vstc.evaluation.evaluate import gather, judge_clips
 from vstc.evaluation.plan import EvaluationPlan
 from vstc.evaluation.record import KIND, RECORD, ClipTables, metrics_record
+from vstc.evaluation.tables import record_files
 from vstc.evaluation.team import Team, joined
 from vstc.flow.providers import one_opencv_thread
 from vstc.formats.dataset import Clip
@@ -149,6 +150,8 @@ def _write(plan: EvaluationPlan, workspace: Workspace) -> None:
         evaluation = gather(groups, plan.clips, results, take_rows=tables.add)
     record = metrics_record(evaluation, plan.dataset, protocol=plan.protocol)
     workspace.write_json(RECORD, record)
+    for name, content in record_files(record).items():
+        workspace.write_bytes(name, content)
     workspace.finish(metrics=evaluation.totals())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
@@ -19,10 +20,13 @@ class Metric(StrEnum):
 
     MIOU = "miou"
     TC = "tc"
+    VC = "vc"
+    FLICKER = "flicker"
+    BOUNDARY = "boundary"
     TSB = "tsb"
 
 
-DEFAULT_METRICS = (Metric.MIOU, Metric.TC)
+DEFAULT_METRICS = (Metric.MIOU, Metric.TC, Metric.VC, Metric.FLICKER)
 
 
 class ConsistencySettings(Settings):
@@ -100,6 +104,7 @@ class EvaluateSettings(Settings):
         absent: What a class scores that occurs neither in truth nor in prediction.
         exclude: Names of classes that the means leave out, such as the background of 300VW.
         tc: How TC is computed.
+        vc_windows: Frames of the windows of VC.
         tsb: How Tsb is computed.
         flow_method: Method for flow that is computed on the fly; None when flow is stored.
         resize_predictions: Bring predictions to the size of the labels by nearest pixel.
@@ -111,6 +116,7 @@ class EvaluateSettings(Settings):
     absent: AbsentClass = AbsentClass.NULL
     exclude: tuple[str, ...] = ()
     tc: ConsistencySettings = ConsistencySettings()
+    vc_windows: tuple[Annotated[int, Field(ge=2, le=255)], ...] = (8, 16)
     tsb: StabilitySettings = StabilitySettings()
     flow_method: str | None = None
     resize_predictions: bool = False

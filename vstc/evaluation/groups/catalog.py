@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 from vstc.errors import ConfigError, unknown_name
 from vstc.evaluation.groups.base import MetricGroup
+from vstc.evaluation.groups.boundary import BoundaryGroup
 from vstc.evaluation.groups.consistency import ConsistencyGroup
+from vstc.evaluation.groups.flicker import FlickerGroup
 from vstc.evaluation.groups.segmentation import SegmentationGroup
+from vstc.evaluation.groups.video_consistency import VideoConsistencyGroup
 from vstc.evaluation.settings import EvaluateSettings, Metric
 from vstc.formats.dataset import Dataset
 from vstc.metrics.consistency_protocol import ConsistencyProtocol
@@ -78,7 +81,25 @@ def _consistency(dataset: Dataset, settings: EvaluateSettings) -> MetricGroup:
     return ConsistencyGroup(dataset.num_classes, choices=choices, absent=settings.absent)
 
 
+def _video_consistency(dataset: Dataset, settings: EvaluateSettings) -> MetricGroup:
+    del dataset
+    return VideoConsistencyGroup(settings.vc_windows)
+
+
+def _flicker(dataset: Dataset, settings: EvaluateSettings) -> MetricGroup:
+    return FlickerGroup(dataset.num_classes, excluded=excluded_ids(dataset, settings))
+
+
+def _boundary(dataset: Dataset, settings: EvaluateSettings) -> MetricGroup:
+    excluded = excluded_ids(dataset, settings)
+    ids = [entry.id for entry in dataset.classes if entry.id not in excluded]
+    return BoundaryGroup(dataset.num_classes, class_ids=ids)
+
+
 _BUILDERS: dict[Metric, Builder] = {
     Metric.MIOU: _segmentation,
     Metric.TC: _consistency,
+    Metric.VC: _video_consistency,
+    Metric.FLICKER: _flicker,
+    Metric.BOUNDARY: _boundary,
 }

@@ -16,8 +16,9 @@ from vstc.metrics.confusion import AbsentClass, mean_of_known
 from vstc.metrics.consistency import TemporalConsistency
 from vstc.metrics.consistency_modes import read_agreement
 from vstc.metrics.consistency_protocol import ConsistencyProtocol, Direction
+from vstc.metrics.jitter import jitter
 
-TOTALS = ("tc", "tc_seq", "tc_acc")
+TOTALS = ("tc", "tc_seq", "tc_acc", "jitter", "jitter_drop")
 _PAIR_COLUMNS = ("accuracy", "valid_pixels")
 
 
@@ -55,7 +56,9 @@ class ConsistencyGroup(MetricGroup):
     def columns(self) -> Columns:
         """Name the columns of the tables."""
         return Columns(
-            totals=TOTALS, clips=("pairs", "skipped_pairs", "tc", "tc_acc"), pairs=_PAIR_COLUMNS
+            totals=TOTALS,
+            clips=("pairs", "skipped_pairs", "tc", "tc_acc", "jitter", "jitter_drop"),
+            pairs=_PAIR_COLUMNS,
         )
 
     def protocol(self) -> dict[str, Any]:
@@ -122,6 +125,8 @@ class ConsistencyGatherer:
         self._group = group
         self._counts = np.zeros((group.num_classes + 1,) * 2, np.int64)
         self._by_clip: list[float | None] = []
+        self._jitter: list[float | None] = []
+        self._drops: list[float | None] = []
         self._num = dict.fromkeys(("pairs", "valid_pairs", "skipped_pairs"), 0)
         self._flow_sizes: set[tuple[int, int]] = set()
 
@@ -140,12 +145,17 @@ class ConsistencyGatherer:
             scores = self._group.read(counts)
             tc, tc_acc = scores.tc, scores.tc_acc
             self._by_clip.append(tc)
+        unevenness = jitter([accuracy for _, accuracy, _ in pairs])
+        self._jitter.append(unevenness.deviation)
+        self._drops.append(unevenness.largest_drop)
         return ClipRows(
             clip={
                 "pairs": len(pairs),
                 "skipped_pairs": part["skipped_pairs"],
                 "tc": tc,
                 "tc_acc": tc_acc,
+                "jitter": unevenness.deviation,
+                "jitter_drop": unevenness.largest_drop,
             },
             pairs={
                 index: dict(zip(_PAIR_COLUMNS, values, strict=True)) for index, *values in pairs
@@ -155,10 +165,14 @@ class ConsistencyGatherer:
     def scores(self) -> GroupScores:
         """Read the scores of all clips."""
         scores = self._group.read(self._counts)
-        tc_seq = mean_of_known(self._by_clip)
+        means = {
+            "tc_seq": mean_of_known(self._by_clip),
+            "jitter": mean_of_known(self._jitter),
+            "jitter_drop": mean_of_known(self._drops),
+        }
         sizes = [f"{width}x{height}" for height, width in sorted(self._flow_sizes)]
         return GroupScores(
-            totals={"tc": scores.tc, "tc_seq": tc_seq, "tc_acc": scores.tc_acc},
+            totals={"tc": scores.tc, "tc_acc": scores.tc_acc} | means,
             counts=self._num | {"valid_pair_pixels": scores.n_pixels},
             per_class={"tc": scores.per_class},
             extra={"flow_sizes": sizes},
