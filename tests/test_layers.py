@@ -28,6 +28,7 @@ SIDEWAYS = {
     ("cli", "commands"),
     ("training", "inference"),
     ("training", "evaluation"),
+    ("evaluation", "inference"),
     ("formats", "artifacts"),
     ("options", "errors"),
 }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, LabelClass
-from vstc.formats.images import read_labels, read_mask
+from vstc.formats.images import image_size, read_labels, read_mask
 from vstc.formats.label_encoding import LabelEncoding, label_ids_to_train_ids
 
 Array8 = NDArray[np.uint8]
@@ -54,6 +54,17 @@ def read_label_ids(dataset: Dataset, clip: Clip, index: int) -> Array8 | None:
     if path is None:
         return None
     return read_encoded_labels(path, dataset.record.classes, dataset.record.label_encoding)
+
+
+def label_size(dataset: Dataset, clip: Clip) -> tuple[int, int] | None:
+    """Return height and width of the first label of a clip; None when it has no label.
+
+    Raises:
+        InputError: The file is missing or no image.
+    """
+    for path in clip.labels.values():
+        return image_size(dataset.root / path)
+    return None
 
 
 def read_true_labels(dataset: Dataset, clip: Clip, index: int) -> Array8 | None:

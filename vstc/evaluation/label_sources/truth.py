@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vstc.data.labels import read_true_labels
 from vstc.errors import InputError
+from vstc.evaluation.label_sources.strays import StrayIds
 from vstc.formats.dataset import Clip, Dataset
 
 
@@ -21,6 +23,14 @@ class DatasetLabels:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
+        self.strays = StrayIds()
+
+    def reference(self) -> None:
+        """Refer to nothing: the data set is an input already."""
+
+    def describe(self) -> dict[str, Any]:
+        """Tell what the labels are made of."""
+        return {"source": "labels"}
 
     def available(self, clip: Clip) -> Collection[str]:
         """Return the names of the labelled frames."""
