@@ -31,6 +31,13 @@ def test_tc_with_flow_on_the_fly(run, camvid, tmp_path, split, method, expected)
     assert done.json["totals"]["tc"] == pytest.approx(expected, abs=0.0006)
 
 
+@pytest.mark.parametrize(("split", "expected"), [("dense_val", 0.8740), ("dense_train", 0.8712)])
+def test_tc_of_the_earlier_labels_moved_by_backward_flow(run, camvid, tmp_path, split, expected):
+    arguments = ("--metrics", "tc", "--split", split, "--tc-direction", "prev", "--json")
+    done = run("evaluate", "labels", "--dataset", camvid, "-o", tmp_path / "metrics", *arguments)
+    assert done.json["totals"]["tc"] == pytest.approx(expected, abs=0.0006)
+
+
 @pytest.mark.parametrize("method", ["dis-medium", "dis-ultrafast"])
 def test_tc_with_stored_flow(run, camvid, tmp_path, method):
     flow, splits = tmp_path / "flow", ("--split", "dense_val")
