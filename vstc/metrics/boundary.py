@@ -37,8 +37,8 @@ class BoundaryScores:
 
 def region_similarity(true: Mask, predicted: Mask) -> float:
     """Return J, the intersection over the union of two masks, (H, W); 1 when both are empty."""
-    union = np.count_nonzero(true | predicted)
-    return np.count_nonzero(true & predicted) / union if union else 1.0
+    union = int(np.count_nonzero(true | predicted))
+    return int(np.count_nonzero(true & predicted)) / union if union else 1.0
 
 
 def boundary_tolerance(size: tuple[int, int], share: float = TOLERANCE) -> int:
@@ -96,7 +96,7 @@ def outline_of(mask: Mask) -> Mask:
 
 def _share_near(outline: Mask, other: Mask, tolerance: int) -> float:
     near = np.asarray(cv2.dilate(other.view(np.uint8), _disk(tolerance)), np.bool_)
-    return np.count_nonzero(outline & near) / np.count_nonzero(outline)
+    return int(np.count_nonzero(outline & near)) / int(np.count_nonzero(outline))
 
 
 def _disk(radius: int) -> NDArray[np.uint8]:

@@ -222,5 +222,5 @@ def flicker_scores(
 
 
 def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float | None:
-    size = np.count_nonzero(whole)
-    return np.count_nonzero(part & whole) / size if size else None
+    size = int(np.count_nonzero(whole))
+    return int(np.count_nonzero(part & whole)) / size if size else None

@@ -209,7 +209,7 @@ class VideoConsistencyCounter:
                 # A pixel of S is void in all frames of the window or in none.
                 parts = {name: run * ~is_void for name, run in parts.items()}
             for length in lengths:
-                counts = {name: np.count_nonzero(run >= length) for name, run in parts.items()}
+                counts = {name: int(np.count_nonzero(run >= length)) for name, run in parts.items()}
                 for constancy in Constancy:
                     key = (length, void, constancy)
                     value = counts[constancy] / counts[None] if counts[None] else None
