@@ -14,7 +14,11 @@ from tests.killed_command import run_killed
 from tests.moving import draw_scene, write_moving_dataset
 from tests.tiny_runs import write_run
 from vstc.artifacts.manifest import read_manifest
-from vstc.formats.images import encode_rgb, read_labels
+from vstc.evaluation.label_sources.folder import FolderLabels
+from vstc.formats.cityscapes import CITYSCAPES_CLASSES
+from vstc.formats.dataset import load_dataset, write_dataset
+from vstc.formats.images import encode_rgb, read_color_labels, read_labels
+from vstc.formats.label_encoding import CITYSCAPES_LABEL_IDS
 from vstc.formats.video import VideoWriter
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -85,6 +89,39 @@ def test_a_video_gives_one_map_a_frame_and_an_overlay(
     assert len(digests(tmp_path / "out")) == 7
     assert len(list((tmp_path / "out").rglob("overlay.mp4"))) == 1
     assert (tmp_path / "out/dataset.json").is_file()
+
+
+def test_label_ids_for_the_server_of_cityscapes_can_be_judged_as_they_are(
+    moving_dataset: Path, tmp_path: Path, run: Any
+) -> None:
+    record = load_dataset(moving_dataset).record
+    classes = list(CITYSCAPES_CLASSES)
+    root = str(moving_dataset)
+    write_dataset(tmp_path, record.model_copy(update={"classes": classes, "root": root}))
+    trained = write_run(tmp_path / "run", tmp_path, seed=7)
+    for out, arguments in [("ids", []), ("server", ["--format", "cityscapes", "--overlay"])]:
+        run("predict", trained, tmp_path, "-o", tmp_path / out, *QUIET, "--limit", 1, *arguments)
+    label_ids = np.array(CITYSCAPES_LABEL_IDS, np.uint8)
+    for path in (tmp_path / "ids").rglob("*.png"):
+        ids = read_labels(path)
+        server = tmp_path / "server" / path.relative_to(tmp_path / "ids")
+        np.testing.assert_array_equal(read_labels(server), label_ids[ids])
+        np.testing.assert_array_equal(read_color_labels(server, classes), ids)
+    assert read_manifest(tmp_path / "server")["config"]["format"] == "cityscapes"
+    dataset = load_dataset(tmp_path)
+    clip = dataset.clips[0]
+    name = clip.frame_names[0]
+    judged = FolderLabels(tmp_path / "server", dataset).labels(clip, name)
+    np.testing.assert_array_equal(judged, read_labels(tmp_path / f"ids/{clip.id}/{name}.png"))
+
+
+def test_label_ids_need_the_classes_of_cityscapes(
+    moving_dataset: Path, trained: Path, tmp_path: Path, run: Any
+) -> None:
+    command = ["predict", trained, moving_dataset, "-o", tmp_path / "out", *QUIET]
+    said = run(*command, "--format", "cityscapes", code=3).stderr
+    assert "the checkpoint has 3 classes, Cityscapes has 19" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_killed_and_resumed_predictions_are_those_of_an_undisturbed_run(

@@ -25,6 +25,10 @@ def command(
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Write a video with the label colours too.")
     ] = False,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", help="ids (default), or cityscapes: its server's label ids."),
+    ] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, help="Frames at once.")] = None,
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
@@ -47,7 +51,7 @@ def command(
     """
     from vstc import config as configuration
     from vstc import console
-    from vstc.inference.predict import predict_dataset
+    from vstc.inference.predict import count_frames, predict_dataset
     from vstc.inference.settings import PredictSettings
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
@@ -62,6 +66,7 @@ def command(
             "flip": flip or None,
             "confidence": confidence or None,
             "overlay": overlay or None,
+            "format": format,
             "batch": batch,
             "limit": limit,
         },
@@ -86,7 +91,7 @@ def command(
         output,
         settings,
         work=work,
-        count=lambda opened: sum(len(clip.frames) for clip in opened.clips),
+        count=lambda opened: count_frames(opened.table, opened.clips, settings),
         existing=options.existing_output(resume=resume, overwrite=overwrite),
         device=device,
         workers=workers,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vstc.artifacts.workspace import Workspace
+from vstc.formats.cityscapes import refuse_other_classes
 from vstc.formats.dataset import Clip, Dataset, class_palette
 from vstc.formats.frames import FrameReader
 from vstc.formats.images import (
@@ -19,6 +22,7 @@ from vstc.formats.images import (
     overlay_labels,
     read_labels,
 )
+from vstc.formats.label_encoding import train_ids_to_label_ids
 from vstc.formats.video import VideoWriter
 from vstc.inference.checkpoint import ClassTable
 from vstc.inference.network import FrameNetwork
@@ -34,6 +38,47 @@ from vstc.inference.stream import (
 Array8 = NDArray[np.uint8]
 TIMING = "timing.json"
 _DEFAULT_FPS = 25.0
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """How class ids are written.
+
+    Attributes:
+        values: (256,) what is written for each class id.
+        palette: (256, 3) RGB, the colour of each written value.
+    """
+
+    values: Array8
+    palette: Array8
+
+    @classmethod
+    def of(cls, table: ClassTable, settings: PredictSettings) -> LabelFile:
+        """Choose values and colours.
+
+        Raises:
+            InputError: The format is Cityscapes', but the classes are others.
+        """
+        values = np.arange(256, dtype=np.uint8)
+        if settings.format == "cityscapes":
+            refuse_other_classes(table.classes, what="the checkpoint")
+            values = train_ids_to_label_ids()
+        written = [c.model_copy(update={"id": int(values[c.id])}) for c in table.classes]
+        return cls(values, class_palette(written))
+
+    def encode(self, labels: Array8) -> bytes:
+        """Encode (H, W) class ids as PNG."""
+        return encode_labels(np.asarray(cv2.LUT(labels, self.values), np.uint8), self.palette)
+
+
+def count_frames(table: ClassTable, clips: list[Clip], settings: PredictSettings) -> int:
+    """Count the frames to predict, once it is sure that their labels can be written.
+
+    Raises:
+        InputError: As ``LabelFile.of``.
+    """
+    LabelFile.of(table, settings)
+    return sum(len(clip.frames) for clip in clips)
 
 
 def predict_dataset(
@@ -64,7 +109,7 @@ def predict_dataset(
     """
     times = StageTimes()
     reader = FrameReader(dataset)
-    palette = class_palette(table.classes)
+    file = LabelFile.of(table, settings)
     total = sum(len(clip.frames) for clip in clips)
     done = 0
     with WriteBehind(workers, times) as writes:
@@ -89,13 +134,13 @@ def predict_dataset(
             )
             for prediction in predictions:
                 name = names[prediction.index]
-                writes.submit(_writer(workspace, clip, name, prediction, palette, settings))
+                writes.submit(_writer(workspace, clip, name, prediction, file, settings))
                 done += 1
                 workspace.progress(done, total)
                 advance(1)
             if settings.overlay:
                 writes.drain()
-                _write_overlay(workspace, reader, clip, palette)
+                _write_overlay(workspace, reader, clip, file.palette)
     summary = times.as_json()
     workspace.write_json(TIMING, summary | {"network_ms": times.network_ms})
     return summary
@@ -124,14 +169,14 @@ def _writer(
     clip: Clip,
     frame_name: str,
     prediction: Prediction,
-    palette: Array8,
+    file: LabelFile,
     settings: PredictSettings,
 ) -> Callable[[], None]:
     def write() -> None:
         if settings.confidence:
             data = encode_gray(prediction.confidence)
             workspace.write_bytes(confidence_file(clip, frame_name), data)
-        labels = encode_labels(prediction.labels, palette)
+        labels = file.encode(prediction.labels)
         workspace.write_bytes(label_file(clip, frame_name), labels)
 
     return write

@@ -10,7 +10,11 @@ from vstc.config import Settings
 
 
 class PredictSettings(Settings):
-    """How every frame is predicted on its own."""
+    """How every frame is predicted on its own.
+
+    ``format`` is what the label maps hold: ``ids`` of the classes, or the label ids that the
+    server of ``cityscapes`` wants.
+    """
 
     split: str | None = None
     checkpoint: Literal["best", "last"] = "best"
@@ -18,6 +22,7 @@ class PredictSettings(Settings):
     flip: bool = False
     confidence: bool = False
     overlay: bool = False
+    format: Literal["ids", "cityscapes"] = "ids"
     batch: int = Field(1, ge=1)
     limit: int | None = Field(None, ge=1)
 
