@@ -10,6 +10,7 @@ from vstc.evaluation.groups.boundary import BoundaryGroup
 from vstc.evaluation.groups.consistency import ConsistencyGroup
 from vstc.evaluation.groups.flicker import FlickerGroup
 from vstc.evaluation.groups.segmentation import SegmentationGroup
+from vstc.evaluation.groups.stability import StabilityGroup
 from vstc.evaluation.groups.video_consistency import VideoConsistencyGroup
 from vstc.evaluation.settings import EvaluateSettings, Metric
 from vstc.formats.dataset import Dataset
@@ -96,10 +97,22 @@ def _boundary(dataset: Dataset, settings: EvaluateSettings) -> MetricGroup:
     return BoundaryGroup(dataset.num_classes, class_ids=ids)
 
 
+def _stability(dataset: Dataset, settings: EvaluateSettings) -> MetricGroup:
+    named = class_ids(dataset, settings.tsb.classes, setting="--tsb-classes")
+    taken = named or tuple(entry.id for entry in dataset.classes)
+    excluded = excluded_ids(dataset, settings)
+    return StabilityGroup(
+        dataset.num_classes,
+        class_ids=[class_id for class_id in taken if class_id not in excluded],
+        settings=settings.tsb,
+    )
+
+
 _BUILDERS: dict[Metric, Builder] = {
     Metric.MIOU: _segmentation,
     Metric.TC: _consistency,
     Metric.VC: _video_consistency,
     Metric.FLICKER: _flicker,
     Metric.BOUNDARY: _boundary,
+    Metric.TSB: _stability,
 }
