@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vstc.artifacts.workspace import open_artifact
+from vstc.data.index.camvid import find_camvid
+from vstc.data.labels import read_true_labels
 from vstc.errors import InputError
 from vstc.evaluation.label_sources.folder import FolderLabels
 from vstc.evaluation.label_sources.source import PredictionFormat
@@ -219,3 +221,14 @@ def test_a_folder_that_no_command_made_is_known_by_names_and_sizes(tmp_path: Pat
     assert FolderLabels(tmp_path, dataset).reference().id != first.id
     Image.new("L", (4, 4)).save(tmp_path / "a" / "1.png")
     assert FolderLabels(tmp_path, dataset).reference().id != first.id
+
+
+def test_the_real_labels_of_camvid_can_be_judged_from_one_flat_folder(real_data: Path) -> None:
+    found = find_camvid(real_data / "camvid")
+    dataset = Dataset(found.record(found.build(lambda _count: None), real_data), real_data)
+    source = FolderLabels(real_data / "camvid" / "labels", dataset)
+    for clip in dataset.clips:
+        assert set(source.available(clip)) == set(clip.frame_names)
+    clip = dataset.clips[0]
+    true = read_true_labels(dataset, clip, 0)
+    np.testing.assert_array_equal(source.labels(clip, clip.frame_names[0]), true)
