@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 
 from vstc.errors import InputError
-from vstc.formats.images import image_size, read_labels
+from vstc.formats.images import read_labels
 
 MASKS = "masks"
 VOID = 255
@@ -94,7 +95,7 @@ def _natural(path: Path) -> list[str | int]:
 
 
 def _clip(name: str, paths: list[Path]) -> IdClip:
-    sizes = [image_size(path) for path in paths]
+    sizes = [_size(path) for path in paths]
     height, width = Counter(sizes).most_common(1)[0][0]
     for path, size in zip(paths, sizes, strict=True):
         if size != (height, width):
@@ -103,6 +104,15 @@ def _clip(name: str, paths: list[Path]) -> IdClip:
                 hint="make it again at the size of the frames",
             )
     return IdClip(name, tuple(paths), height, width)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Read (height, width) from the header, without turning it as frames are."""
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, UnidentifiedImageError) as error:
+        raise InputError(f"map is not readable: {path}: {error}") from error
 
 
 def is_void(ids: set[int]) -> bool:

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vstc.errors import InputError
 from vstc.formats.json_stream import JsonFile, JsonItem
 from vstc.formats.rle import Rle, parse_rle
-from vstc.formats.runs import Runs, join_frames
 
 AnyRow = TypeVar("AnyRow", bound="Row")
 AnyNumbered = TypeVar("AnyNumbered", bound="Numbered")
@@ -144,12 +143,6 @@ class TrackFile:
                 return [rle_or_none(part, where=entry.place) for part in value["segmentations"]]
             masks[piece.frame] = rle_or_none(value["segmentation"], where=entry.place)
         return masks
-
-    def runs(self, entry: TrackEntry) -> Runs:
-        """Read the masks of all frames as one list of runs."""
-        video = self.videos[entry.video_id]
-        frames = ((i, mask.runs()) for i, mask in enumerate(self.masks(entry)) if mask is not None)
-        return join_frames(frames, video.height * video.width)
 
 
 def checked_tracks(

@@ -8,7 +8,7 @@ a zip file that holds ``results.json``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,12 +134,15 @@ def read_ground_truth(path: Path) -> TrackFile:
     return checked_tracks(file, tracks, videos=videos, categories=categories)
 
 
-def read_results(path: Path, truth: TrackFile) -> TrackFile:
+def read_results(
+    path: Path, *, videos: Mapping[int, Video], categories: Sequence[Category]
+) -> TrackFile:
     """Check a results file against the videos and categories of its ground truth.
 
     Args:
         path: The JSON file, or a zip file that holds ``results.json``. An empty list is fine.
-        truth: The ground truth.
+        videos: The videos of the ground truth by id.
+        categories: Its classes.
 
     Raises:
         InputError: Anything in it is wrong; names file, place and value.
@@ -151,7 +154,7 @@ def read_results(path: Path, truth: TrackFile) -> TrackFile:
             hint="ground truth goes to --dataset",
         )
     tracks = (_read_result(item, file) for item in file.items())
-    return checked_tracks(file, tracks, videos=truth.videos, categories=truth.categories)
+    return checked_tracks(file, tracks, videos=videos, categories=categories)
 
 
 def _with_length(video: Video, path: Path) -> Video:
