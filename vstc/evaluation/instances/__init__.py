@@ -1,0 +1,1 @@
+"""Found object tracks against true ones."""
