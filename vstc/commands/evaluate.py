@@ -13,15 +13,22 @@ from vstc import options
 def command(
     predictions: Annotated[
         str,
-        typer.Argument(help="Folder with <clip>/<frame>.png, or the word `labels` (true labels)."),
+        typer.Argument(help="Predictions, a checkpoint, or the word `labels` (true labels)."),
     ],
     dataset: Annotated[Path, typer.Option("--dataset", help="Data set with the true labels.")],
     output: options.Output,
     flow: Annotated[
-        Path | None, typer.Option("--flow", help="Stored flow; else it is computed on the fly.")
+        Path | None, typer.Option("--flow", help="Stored flow or .flo files; else computed.")
+    ] = None,
+    flow_cache: Annotated[
+        Path | None, typer.Option("--flow-cache", help="Folder that keeps computed flow.")
     ] = None,
     flow_method: Annotated[
         str | None, typer.Option("--flow-method", help="Method on the fly; default: dis-medium.")
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", help="Of files: ids, colors, cityscapes, masks, instances."),
     ] = None,
     metrics: Annotated[
         str | None, typer.Option("--metrics", help="Comma separated, or all; see docs/metrics.md.")
@@ -64,6 +71,7 @@ def command(
     limit: options.Limit = None,
     config: options.ConfigFile = None,
     sets: options.Sets = None,
+    device: options.Device = "auto",
     workers: options.Workers = None,
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
@@ -93,6 +101,7 @@ def command(
     flags = {
         "split": split,
         "limit": limit,
+        "format": format,
         "metrics": parse_metrics(metrics),
         "absent": absent,
         "exclude": parse_names(exclude),
@@ -107,7 +116,9 @@ def command(
         "resize_predictions": resize_predictions,
     }
     settings = resolve(EvaluateSettings, config_file=config, sets=sets, flags=flags)
-    plan = plan_evaluation(predictions, dataset, flow=flow, settings=settings)
+    plan = plan_evaluation(
+        predictions, dataset, settings=settings, flow=flow, flow_cache=flow_cache, device=device
+    )
     known = [name for group in plan.judge.groups.values() for name in group.columns().totals]
     requirements = [parse_requirement(text, known=known) for text in require or ()]
     if dry_run:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from vstc import console
+from vstc.evaluation.propagated import inflation_note
 from vstc.evaluation.score_names import in_order, score_name, write_score
 
 _MAX_CLIPS = 40
@@ -40,6 +41,18 @@ def warn(record: Mapping[str, Any]) -> None:
         console.warn(f"no true pixel of: {', '.join(unseen)}")
     if counts.get("skipped_pairs"):
         console.warn(f"{counts['skipped_pairs']} pairs lack a prediction and are left out of TC")
+    for stray in record["strays"][:1]:
+        more = len(record["strays"]) - 1
+        console.warn(
+            f"predictions hold ids that are no class, such as {stray['first_id']} in "
+            f"{stray['clip']}/{stray['first_frame']}; {stray['pixels']} pixels of that clip"
+            f"{f', and {more} more clips' if more else ''}: they count as misses"
+        )
+    protocol = record["protocol"]
+    flow = (protocol.get("tc") or {}).get("flow", {})
+    note = inflation_note(tuple(protocol["propagated_with"]), flow.get("method"))
+    if note and flow:
+        console.warn(note)
 
 
 def tables(record: Mapping[str, Any]) -> Group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 
 import cv2
@@ -16,6 +16,7 @@ from vstc.evaluation.flow_sources.source import ClipFlow, FlowSource
 from vstc.evaluation.frame import JudgedFrame, PairFlow
 from vstc.evaluation.groups.base import ClipCounter, MetricGroup
 from vstc.evaluation.label_sources.source import LabelSource
+from vstc.evaluation.label_sources.strays import StrayIds
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.images import image_size
 
@@ -33,6 +34,7 @@ class ClipJudge:
         flow: Flow for the groups that ask for it.
         resize_predictions: Bring predictions to the size of the labels, by nearest pixel;
             else another size is an error.
+        strays: Where the source tells of ids that the class table does not have.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class ClipJudge:
         groups: Mapping[str, MetricGroup],
         flow: FlowSource | None = None,
         resize_predictions: bool = False,
+        strays: StrayIds | None = None,
     ) -> None:
         self.dataset = dataset
         self.groups = dict(groups)
         self._predictions = predictions
         self._flow = flow
         self._resize = resize_predictions
+        self._strays = strays
 
     @contextmanager
     def working(self, workers: int | None) -> Iterator[None]:
@@ -77,7 +81,7 @@ class ClipJudge:
         wanted = labelled
         if any(group.is_temporal for group in active.values()):
             wanted = {i for i, name in enumerate(clip.frame_names) if name in available}
-        flow = self._flow if any(group.needs_flow for group in active.values()) else None
+        flow = self._flow if _need_flow(active.values()) else None
         size = self._label_size(clip)
         previous: JudgedFrame | None = None
         with flow.open(clip) if flow else nullcontext() as clip_flow:
@@ -91,7 +95,13 @@ class ClipJudge:
                 previous = frame.alone() if frame else None
                 advance(1)
         parts = {name: counter.result() for name, counter in counters.items()}
-        return ClipResult(clip_id=clip.id, size=size if wanted else None, parts=parts)
+        stray = self._strays.of(clip) if self._strays else None
+        return ClipResult(
+            clip_id=clip.id,
+            size=size if wanted else None,
+            parts=parts,
+            strays=stray.as_json() if stray else None,
+        )
 
     def _labelled(self, clip: Clip, groups: Collection[MetricGroup]) -> Collection[int]:
         wants_truth = any(group.needs_truth for group in groups)
@@ -133,6 +143,10 @@ class ClipJudge:
         for path in clip.labels.values():
             return image_size(self.dataset.root / path)
         return None
+
+
+def _need_flow(groups: Iterable[MetricGroup]) -> bool:
+    return any(group.flow_needs is not None for group in groups)
 
 
 def _join(

@@ -17,15 +17,22 @@ class ClipResult:
         clip_id: The clip.
         size: Height and width of the label maps; None when no frame was read.
         parts: What each metric group counted, by its name.
+        strays: Predicted ids that the class table does not have: pixels, frames, the first.
     """
 
     clip_id: str
     size: tuple[int, int] | None
     parts: Mapping[str, Part]
+    strays: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {"clip": self.clip_id, "size": self.size, "parts": dict(self.parts)}
+        return {
+            "clip": self.clip_id,
+            "size": self.size,
+            "parts": dict(self.parts),
+            "strays": self.strays,
+        }
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> ClipResult:
@@ -35,4 +42,5 @@ class ClipResult:
             clip_id=value["clip"],
             size=(size[0], size[1]) if size else None,
             parts=value["parts"],
+            strays=value["strays"],
         )

@@ -24,11 +24,13 @@ class ClipScores:
         clip: The clip.
         size: Height and width that were judged; None when no frame was.
         values: Values by column of ``per_clip``.
+        strays: Predicted ids that the class table does not have; None without any.
     """
 
     clip: Clip
     size: tuple[int, int] | None
     values: Mapping[str, Value]
+    strays: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def gather(
             [gatherers[name].add(clip, part) for name, part in result.parts.items()], columns
         )
         take_rows(clip, rows)
-        scores.append(ClipScores(clip=clip, size=result.size, values=rows.clip))
+        scores.append(ClipScores(clip, result.size, rows.clip, result.strays))
     found = {name: gatherer.scores() for name, gatherer in gatherers.items()}
     return Evaluation(found, tuple(scores))
 

@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vstc.artifacts.manifest import InputRef
-from vstc.errors import ConfigError, InputError
+from vstc.artifacts.manifest import MANIFEST, InputRef, read_manifest
+from vstc.errors import InputError
 from vstc.evaluation.clip_judge import ClipJudge
-from vstc.evaluation.flow_sources.computed import ComputedFlow
+from vstc.evaluation.flow_plan import DEFAULT_FLOW_METHOD, FlowChoice, plan_flow
 from vstc.evaluation.flow_sources.source import FlowSource
-from vstc.evaluation.flow_sources.stored import StoredFlow
 from vstc.evaluation.groups.base import MetricGroup
 from vstc.evaluation.groups.catalog import make_groups
-from vstc.evaluation.label_sources.folder import FolderLabels
-from vstc.evaluation.label_sources.truth import DatasetLabels
-from vstc.evaluation.settings import DEFAULT_FLOW_METHOD, EvaluateSettings
-from vstc.flow.providers import make_provider
+from vstc.evaluation.label_sources.opening import TRUE_LABELS, open_label_source
+from vstc.evaluation.label_sources.source import OpenedSource
+from vstc.evaluation.propagated import propagation_flow_methods
+from vstc.evaluation.settings import EvaluateSettings
 from vstc.formats.dataset import Clip, Dataset, dataset_ref, load_dataset
-
-TRUE_LABELS = "labels"
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,7 @@ class EvaluationPlan:
         dataset: The data set.
         clips: The clips that are judged.
         judge: Judges a clip.
+        flow: Flow for the groups that need it.
         settings: The settings, every default filled in.
         inputs: What is read.
         protocol: How scores are made, for the record.
@@ -40,6 +38,7 @@ class EvaluationPlan:
     dataset: Dataset
     clips: tuple[Clip, ...]
     judge: ClipJudge
+    flow: FlowSource | None
     settings: EvaluateSettings
     inputs: tuple[InputRef, ...]
     protocol: dict[str, Any]
@@ -51,68 +50,89 @@ class EvaluationPlan:
 
 
 def plan_evaluation(
-    predictions: str, dataset_path: Path, *, flow: Path | None, settings: EvaluateSettings
+    predictions: str,
+    dataset_path: Path,
+    *,
+    settings: EvaluateSettings,
+    flow: Path | None = None,
+    flow_cache: Path | None = None,
+    device: str = "auto",
 ) -> EvaluationPlan:
     """Open the inputs of an evaluation.
 
     Args:
-        predictions: A folder with ``<clip>/<frame>.png``, or ``labels`` for the true labels.
+        predictions: A folder of predictions, a checkpoint, or ``labels`` for the true labels.
         dataset_path: The data set.
-        flow: Artifact of stored flow; None computes flow on the fly.
         settings: The settings.
+        flow: Artifact of stored flow, or a folder of .flo files; None computes flow.
+        flow_cache: Artifact that keeps computed flow.
+        device: Where a checkpoint runs.
 
     Raises:
-        ConfigError: Stored flow and a flow method were both given, or an unknown method.
+        ConfigError: Settings that contradict one another, or an unknown name.
         InputError: An input is missing, incomplete or does not fit.
     """
-    if flow is not None and settings.flow_method is not None:
-        raise ConfigError(
-            f"flow is read from {flow}, so a flow method ({settings.flow_method}) has no effect",
-            hint="leave out --flow or --flow-method",
-        )
     dataset = load_dataset(dataset_path)
-    inputs = [dataset_ref("dataset", dataset_path)]
+    inputs: list[InputRef | None] = [dataset_ref("dataset", dataset_path)]
     clips = dataset.select(settings.split)
-    source: DatasetLabels | FolderLabels = DatasetLabels(dataset)
+    source = open_label_source(
+        predictions,
+        dataset,
+        format=settings.format,
+        device=device,
+        resize=settings.resize_predictions,
+    )
+    inputs.append(source.reference())
     if predictions != TRUE_LABELS:
-        source = FolderLabels(Path(predictions), dataset)
-        inputs.append(source.reference())
         clips = _splits_with_predictions(clips, source, predictions)
     clips = clips[: settings.limit]
-    _refuse_missing_clips(clips, source, predictions)
+    if predictions != TRUE_LABELS:
+        _refuse_missing_clips(clips, source, predictions)
     groups = make_groups(dataset, settings)
-    flow_source: FlowSource | None = None
-    moving = [clip for clip in clips if clip.is_consecutive]
-    if any(group.needs_flow for group in groups.values()) and moving:
-        if flow is not None:
-            flow_source = stored = StoredFlow(flow)
-            stored.check(moving)
-            inputs.append(stored.reference())
-        else:
-            method = settings.flow_method or DEFAULT_FLOW_METHOD
-            settings = settings.model_copy(update={"flow_method": method})
-            flow_source = ComputedFlow(dataset, make_provider(method))
+    choice = FlowChoice(stored=flow, cache=flow_cache, method=settings.flow_method)
+    flow_source = plan_flow(
+        dataset, dataset_ref("dataset", dataset_path), clips, groups.values(), choice
+    )
+    if flow_source is not None:
+        inputs.append(flow_source.reference())
+        if flow is None and settings.flow_method is None:
+            settings = settings.model_copy(update={"flow_method": DEFAULT_FLOW_METHOD})
     judge = ClipJudge(
         dataset,
         source,
         groups=groups,
         flow=flow_source,
         resize_predictions=settings.resize_predictions,
+        strays=source.strays,
     )
+    protocol = _protocol(
+        dataset, clips, settings=settings, groups=groups.values(), flow=flow_source
+    )
+    described = source.describe()
+    if settings.resize_predictions:
+        protocol["resize_predictions"] = described.get("resize_scores") or "nearest"
     return EvaluationPlan(
         dataset=dataset,
         clips=tuple(clips),
         judge=judge,
+        flow=flow_source,
         settings=settings,
-        inputs=tuple(inputs),
-        protocol=_protocol(
-            dataset, clips, settings=settings, groups=groups.values(), flow=flow_source
-        ),
+        inputs=tuple(ref for ref in inputs if ref is not None),
+        protocol=protocol
+        | {"predictions": described, "propagated_with": _propagation(predictions)},
     )
 
 
+def _propagation(predictions: str) -> list[str]:
+    """Return the flow methods that predictions were propagated with."""
+    folder = Path(predictions)
+    if predictions == TRUE_LABELS or not (folder / MANIFEST).is_file():
+        return []
+    return list(propagation_flow_methods(read_manifest(folder)))
+
+
 def _splits_with_predictions(
-    clips: Sequence[Clip], source: FolderLabels, predictions: str
+    clips: Sequence[Clip], source: OpenedSource, predictions: str
 ) -> list[Clip]:
     """Keep the splits of which at least one clip was predicted."""
     splits = {clip.split for clip in clips if source.available(clip)}
@@ -124,11 +144,7 @@ def _splits_with_predictions(
     return [clip for clip in clips if clip.split in splits]
 
 
-def _refuse_missing_clips(
-    clips: Sequence[Clip], source: DatasetLabels | FolderLabels, predictions: str
-) -> None:
-    if isinstance(source, DatasetLabels):
-        return
+def _refuse_missing_clips(clips: Sequence[Clip], source: OpenedSource, predictions: str) -> None:
     missing = [clip.id for clip in clips if not source.available(clip)]
     if missing:
         raise InputError(
@@ -152,7 +168,7 @@ def _protocol(
         "ignore_index": dataset.ignore_index,
         "label_source": dataset.record.label_source,
         "splits": list(dict.fromkeys(clip.split for clip in clips)),
-        "resize_predictions": "nearest" if settings.resize_predictions else None,
+        "resize_predictions": None,
         "tc": None,
     }
     for group in groups:

@@ -48,6 +48,9 @@ def metrics_record(
             for entry in sorted(dataset.classes, key=lambda entry: entry.id)
         ],
         "per_clip": [_clip_record(clip) for clip in evaluation.clips],
+        "strays": [
+            {"clip": clip.clip.id, **clip.strays} for clip in evaluation.clips if clip.strays
+        ],
         **extra,
     }
 

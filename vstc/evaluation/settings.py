@@ -9,10 +9,9 @@ from pydantic import Field
 
 from vstc.config import Settings
 from vstc.errors import ConfigError, unknown_name
+from vstc.evaluation.label_sources.source import PredictionFormat
 from vstc.metrics.confusion import AbsentClass
 from vstc.metrics.consistency_protocol import Border, ConsistencyMode, Direction, Occlusion
-
-DEFAULT_FLOW_METHOD = "dis-medium"
 
 
 class Metric(StrEnum):
@@ -100,6 +99,7 @@ class EvaluateSettings(Settings):
     Attributes:
         split: Splits to judge, comma separated; None takes the clips that the predictions hold.
         limit: Judge the first so many clips only.
+        format: What the files of a folder of predictions hold.
         metrics: Groups of values to compute.
         absent: What a class scores that occurs neither in truth nor in prediction.
         exclude: Names of classes that the means leave out, such as the background of 300VW.
@@ -107,11 +107,13 @@ class EvaluateSettings(Settings):
         vc_windows: Frames of the windows of VC.
         tsb: How Tsb is computed.
         flow_method: Method for flow that is computed on the fly; None when flow is stored.
-        resize_predictions: Bring predictions to the size of the labels by nearest pixel.
+        resize_predictions: Bring predictions to the size of the labels: ids by nearest pixel,
+            class scores bilinearly.
     """
 
     split: str | None = None
     limit: int | None = Field(None, ge=1)
+    format: PredictionFormat = PredictionFormat.AUTO
     metrics: tuple[Metric, ...] = DEFAULT_METRICS
     absent: AbsentClass = AbsentClass.NULL
     exclude: tuple[str, ...] = ()

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from vstc.data.labels import read_label_ids
 from vstc.errors import InputError
+from vstc.evaluation.flow_plan import DEFAULT_FLOW_METHOD
 from vstc.evaluation.flow_sources.computed import ComputedFlow
 from vstc.evaluation.flow_sources.fit import fit_flow
-from vstc.evaluation.settings import DEFAULT_FLOW_METHOD
 from vstc.flow.providers import make_provider
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
@@ -113,7 +113,7 @@ class ChangeFinder:
     Args:
         dataset: Frames to compute flow from, and which ids are void.
         archives: Flow artifacts; the first that has the clip is used, else flow is computed.
-        method: How flow is computed.
+        method: How flow is computed; None takes what evaluation takes.
     """
 
     def __init__(
@@ -121,11 +121,11 @@ class ChangeFinder:
         dataset: Dataset,
         archives: Sequence[FlowArchive],
         *,
-        method: str = DEFAULT_FLOW_METHOD,
+        method: str | None = None,
     ) -> None:
         self._archives = archives
-        self._method = method
-        self._computed = ComputedFlow(dataset, make_provider(method))
+        self._method = method or DEFAULT_FLOW_METHOD
+        self._computed = ComputedFlow(dataset, make_provider(self._method))
         void = [entry.id for entry in dataset.record.classes if entry.ignore]
         self._is_void = np.zeros(256, bool)
         self._is_void[[*void, dataset.ignore_index, _NO_LABEL]] = True

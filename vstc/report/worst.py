@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from vstc.errors import InputError
-from vstc.evaluation.settings import DEFAULT_FLOW_METHOD
+from vstc.evaluation.flow_plan import DEFAULT_FLOW_METHOD
 from vstc.flow.providers import CATALOG
 from vstc.formats.frames import FrameReader
 from vstc.report.blocks import Block, Gallery, Note, Section
@@ -77,12 +77,12 @@ def _open(run: RunScores, sources: Sequence[Source]) -> Closeups:
     )
 
 
-def _flow_method(run: RunScores) -> str:
+def _flow_method(run: RunScores) -> str | None:
     """Return how the flow behind the scores was computed, where that can be done again."""
     tc = run.protocol.get("tc")
     flow = tc.get("flow") if isinstance(tc, Mapping) else None
     method = flow.get("method") if isinstance(flow, Mapping) else None
-    return str(method) if method in CATALOG else DEFAULT_FLOW_METHOD
+    return str(method) if method in CATALOG else None
 
 
 def _pair_gallery(closeups: Closeups, lows: Sequence[Low]) -> list[Block]:

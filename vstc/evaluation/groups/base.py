@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from vstc.evaluation.flow_sources.source import FlowNeeds
 from vstc.evaluation.frame import JudgedFrame
 from vstc.formats.dataset import Clip
 
@@ -85,12 +86,12 @@ class MetricGroup(ABC):
         is_temporal: It looks at neighbouring frames, so it takes all predicted frames of the
             clips whose frames follow one another, and no other clip. A group that is not
             temporal takes the labelled frames of all clips.
-        needs_flow: It asks frames for their flow.
+        flow_needs: What it asks frames for of their flow; None for nothing.
     """
 
     needs_truth = False
     is_temporal = False
-    needs_flow = False
+    flow_needs: FlowNeeds | None = None
 
     @abstractmethod
     def counter(self, clip: Clip) -> ClipCounter:

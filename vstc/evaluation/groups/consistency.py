@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstc.data.labels import VOID
+from vstc.evaluation.flow_sources.source import FlowNeeds
 from vstc.evaluation.frame import JudgedFrame, PairFlow
 from vstc.evaluation.groups.base import ClipRows, Columns, GroupScores, MetricGroup, Part, Value
 from vstc.formats.dataset import Clip
@@ -32,7 +33,6 @@ class ConsistencyGroup(MetricGroup):
     """
 
     is_temporal = True
-    needs_flow = True
 
     def __init__(
         self,
@@ -43,6 +43,11 @@ class ConsistencyGroup(MetricGroup):
     ) -> None:
         self.num_classes = num_classes
         self.choices = choices
+        self.flow_needs = FlowNeeds(
+            prev_to_next=choices.needs_prev_to_next,
+            next_to_prev=choices.needs_next_to_prev,
+            visibility=choices.needs_visibility,
+        )
         self.absent = absent
 
     def counter(self, clip: Clip) -> ConsistencyCounter:
