@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vstc.report.definitions import definition, full_label
-from vstc.report.scores import KNOWN_SCORES, RunScores
+from vstc.report.scores import KNOWN_SCORES, RunScores, score
 from vstc.report.sources import METRICS, Source
 
 
@@ -32,8 +32,8 @@ def test_every_known_score_has_a_meaning() -> None:
 
 
 def test_meaning_tells_when_low_is_good() -> None:
-    for key, score in KNOWN_SCORES.items():
-        assert ("lower is better" in definition(key)) == score.is_better_low, key
+    for key, known in KNOWN_SCORES.items():
+        assert ("lower is better" in definition(key)) == known.is_better_low, key
 
 
 @pytest.mark.parametrize("key", ["tc", "tc_seq", "tc_acc"])
@@ -48,8 +48,24 @@ def test_tsb_bears_its_scale() -> None:
 
 def test_runs_of_different_modes_name_both() -> None:
     runs = [run("a", tc={"mode": "nearest"}), run("b", tc={"mode": "vspw"}), run("c", tc=None)]
-    assert full_label("tc", runs) == "TC (nearest, vspw)"
+    assert full_label("tc", runs) == "TC (nearest / vspw)"
     assert full_label("miou", runs) == "mIoU"
+
+
+def test_tc_by_the_previous_frame_says_so() -> None:
+    assert full_label("tc", [run("a", tc={"mode": "onehot", "direction": "prev"})]) == (
+        "TC (onehot, prev)"
+    )
+    assert full_label("tc", [run("a", tc={"mode": "onehot", "direction": "next"})]) == (
+        "TC (onehot)"
+    )
+
+
+def test_vc_may_have_windows_of_any_length() -> None:
+    assert full_label("vc12_correct", []) == "VC12 correct"
+    assert definition("vc12").startswith("pixels whose label stays over 12 frames")
+    assert definition("vc12_correct") == definition("vc8_correct").replace("8", "12")
+    assert score("vc12").is_share
 
 
 def test_record_without_protocol_leaves_the_bare_name() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from vstc.report.scores import RunScores, score
 
@@ -11,34 +13,42 @@ _DEFINITIONS: Mapping[str, str] = {
     "macc": "mean over classes of the pixels found",
     "aacc": "pixels that are right",
     "fwiou": "IoU of the classes, weighted by their true pixels",
-    "boundary_f": "F-measure of the outlines, as in DAVIS",
+    "boundary_f": "F-measure of outlines per frame and class, then mean, as in DAVIS",
+    "region_j": "IoU of masks per frame and class, then mean, as in DAVIS",
     "tc": "mIoU of each frame with the next one, moved along the flow",
     "tc_seq": "mean of the clips' own TC",
     "tc_acc": "pixels that keep their label along the flow",
     "tsb": "how much outlines change their shape from frame to frame; lower is better",
-    "vc8": "pixels whose label stays over 8 frames where the true one does, right or wrong",
-    "vc16": "pixels whose label stays over 16 frames where the true one does, right or wrong",
-    "vc8_correct": "pixels that are right in all of 8 frames where the true label stays",
-    "vc16_correct": "pixels that are right in all of 16 frames where the true label stays",
-    "change_rate": "pixels whose label differs in the next frame, motion included; lower is better",
-    "aba_rate": "pixels whose label flips for a single frame; lower is better",
-    "jitter": "standard deviation of the agreement of neighbouring frames; lower is better",
-    "area_flicker": "change of a class's area from frame to frame, relative to its mean area; "
+    "jitter": "standard deviation of a pair's TC pixels over a clip, mean over clips; "
     "lower is better",
-    "ap": "average precision of video instances, mean over IoU 0.5 to 0.95",
+    "jitter_drop": "largest fall of TC pixels from one pair to the next, mean over clips; "
+    "lower is better",
+    "change_rate": "pixels whose label differs in the next frame, motion included; lower is better",
+    "excess_change_rate": "the change rate where the truth does not change; lower is better",
+    "aba_rate": "pixels that change for one frame and change back; lower is better",
+    "area_flicker": "change of a class's area from frame to frame over its mean area; "
+    "lower is better",
+    "ap": "average precision of object tracks, mean over IoU 0.5 to 0.95",
     "ap50": "average precision at IoU 0.5",
     "ap75": "average precision at IoU 0.75",
-    "ar1": "recall when one instance per video and class counts",
-    "ar10": "recall when ten instances per video and class count",
+    "ar1": "recall when one track per video and class counts",
+    "ar10": "recall when ten tracks per video and class count",
+    "ar100": "recall when a hundred tracks per video and class count",
+    **{
+        f"{name}_{size}": f"{what} of {size} objects"
+        for name, what in (("ap", "average precision"), ("ar", "recall"))
+        for size in ("small", "medium", "large")
+    },
+    "mean_best_iou": "overlap of each true track with the best found one of its class, mean",
     "fps": "frames per second of the network",
 }
-# What must be told with a score: the place of it in the protocol.
-_QUALIFIERS: Mapping[str, tuple[str, str]] = {
-    "tc": ("tc", "mode"),
-    "tc_seq": ("tc", "mode"),
-    "tc_acc": ("tc", "mode"),
-    "tsb": ("tsb", "scale"),
+_VC = {
+    "": "pixels whose label stays over {n} frames where the truth does, right or wrong, "
+    "counted as VSPW's scripts do",
+    "fixed": "VC{n} over all windows of all clips, void left out",
+    "correct": "pixels that are right in all of {n} frames where the truth stays",
 }
+_TC_SCORES = frozenset({"tc", "tc_seq", "tc_acc"})
 
 
 def full_label(key: str, runs: Sequence[RunScores]) -> str:
@@ -52,19 +62,26 @@ def full_label(key: str, runs: Sequence[RunScores]) -> str:
     """
     variants = dict.fromkeys(filter(None, (_variant(key, run) for run in runs)))
     name = score(key).label
-    return f"{name} ({', '.join(variants)})" if variants else name
+    return f"{name} ({' / '.join(variants)})" if variants else name
 
 
 def definition(key: str) -> str:
     """Return what a score is, in one line without a full stop; empty for an unknown one."""
+    window = re.fullmatch(r"vc(\d+)(?:_(\w+))?", key)
+    if window:
+        return _VC.get(window[2] or "", "").format(n=window[1])
     return _DEFINITIONS.get(key, "")
 
 
-def _variant(key: str, run: RunScores) -> str | None:
+def _variant(key: str, run: RunScores) -> str:
     """Return the mode or scale that a score of a run was made with, where the record tells."""
-    if key not in _QUALIFIERS:
-        return None
-    group, name = _QUALIFIERS[key]
+    if key in _TC_SCORES:
+        tc = _settings(run, "tc")
+        named = [tc.get("mode"), "prev" if tc.get("direction") == "prev" else None]
+        return ", ".join(str(name) for name in named if name)
+    return str(_settings(run, "tsb").get("scale") or "") if key == "tsb" else ""
+
+
+def _settings(run: RunScores, group: str) -> Mapping[str, Any]:
     settings = run.protocol.get(group)
-    value = settings.get(name) if isinstance(settings, Mapping) else None
-    return None if value is None else str(value)
+    return settings if isinstance(settings, Mapping) else {}

@@ -13,7 +13,7 @@ from vstc.report.definitions import full_label
 from vstc.report.lows import lowest_pairs
 from vstc.report.numbers import amount, plain
 from vstc.report.others import flat
-from vstc.report.results import HEADLINE, score_cell
+from vstc.report.results import score_cell
 from vstc.report.scores import PairScore, RunScores, score
 
 _CLIPS_DRAWN = 6
@@ -22,8 +22,10 @@ _CLASSES_DRAWN = 40
 _DIPS_RINGED = 3
 _LEAST_DIP = 0.01
 # Columns of ``per_class`` that are drawn, with the score that says how.
-_CLASS_BARS = {"iou": "miou", "tc": "tc", "tsb": "tsb", "area_flicker": "area_flicker"}
-_CLIP_COLUMNS = (*HEADLINE, "tsb", "jitter")
+_CLASS_BARS = {"iou": "miou"} | {
+    name: name for name in ("tc", "tsb", "area_flicker", "boundary_f", "ap")
+}
+_CLIP_COLUMNS = ("miou", "tc", "tsb", "jitter", "mean_best_iou")
 
 
 def details_sections(contests: Sequence[Contest]) -> list[Section]:

@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vstc.artifacts.lineage import find_input
 from vstc.errors import InputError
-from vstc.formats.dataset import INDEX, Dataset, load_dataset
+from vstc.evaluation.label_sources.opening import open_label_source
+from vstc.evaluation.label_sources.source import LabelSource, PredictionFormat
+from vstc.formats.dataset import INDEX, Clip, Dataset, load_dataset
 from vstc.formats.flow_hdf5 import FlowArchive
 from vstc.report.flicker import LabelFolder, LabelMaps, TrueLabels
 from vstc.report.sources import CHECKPOINT, DATASET, FLOW, METRICS, PREDICTIONS, Source
 
 _ADD_THEM = "add the predictions to the artifacts of the report"
+
+
+class JudgedLabels:
+    """Label maps as an evaluation read them, of whatever form the files are.
+
+    Args:
+        source: What the evaluation read.
+    """
+
+    def __init__(self, source: LabelSource) -> None:
+        self._source = source
+        self._available: dict[str, Collection[str]] = {}
+
+    def has(self, clip: Clip, index: int) -> bool:
+        """Tell whether a frame has a label map."""
+        if clip.id not in self._available:
+            self._available[clip.id] = self._source.available(clip)
+        return clip.frame_names[index] in self._available[clip.id]
+
+    def read(self, clip: Clip, index: int) -> NDArray[np.uint8]:
+        """Read the ids of a frame, (H, W); void is 255.
+
+        Raises:
+            InputError: Missing or unreadable.
+        """
+        return self._source.labels(clip, clip.frame_names[index])
 
 
 def input_of(source: Source, role: str) -> Mapping[str, str] | None:
@@ -84,8 +115,19 @@ def open_judged(metrics: Source, dataset: Dataset, sources: Sequence[Source]) ->
         place = find_input(metrics.path, ref["path"])
         if place is None:
             raise InputError(f"the predictions are gone: {ref['path']}", hint=_ADD_THEM)
-        return LabelFolder(dataset, place)
+        return JudgedLabels(_label_source(place, dataset, metrics))
     roles = {ref["role"] for ref in metrics.manifest.get("inputs", [])}
     if roles <= {"dataset", "flow"}:
         return TrueLabels(dataset)
     raise InputError("the label maps were not kept", hint=_ADD_THEM)
+
+
+def _label_source(folder: Path, dataset: Dataset, metrics: Source) -> LabelSource:
+    """Open files in the form that the evaluation took them for."""
+    form = metrics.config.get("format")
+    known = set(PredictionFormat)
+    return open_label_source(
+        str(folder),
+        dataset,
+        format=PredictionFormat(form) if form in known else PredictionFormat.AUTO,
+    )

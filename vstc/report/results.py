@@ -11,7 +11,7 @@ from vstc.report.definitions import definition, full_label
 from vstc.report.numbers import ABSENT, amount, percent, percent_change
 from vstc.report.scores import KNOWN_SCORES, RunScores, score
 
-HEADLINE = ("miou", "tc")
+HEADLINE = ("miou", "tc", "ap")
 _MOST_COLUMNS = 8
 Totals = Mapping[str, Any]
 
