@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from vstc.errors import InputError
-from vstc.evaluation.flow_plan import DEFAULT_FLOW_METHOD
 from vstc.flow.providers import CATALOG
 from vstc.formats.frames import FrameReader
 from vstc.report.blocks import Block, Gallery, Note, Section
