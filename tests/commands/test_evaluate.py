@@ -17,6 +17,8 @@ from tests.evaluation.scenes import (
 )
 from vstc.artifacts.manifest import read_manifest
 
+TABLES = ("table.csv", "table.md", "table.tex")
+
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
@@ -258,3 +260,90 @@ def test_flow_that_does_not_fit_is_refused_before_work(
     failed = evaluate(predictions, "--flow", one_way, code=3)
     assert "has no prev_to_next" in failed.stderr
     assert not (tmp_path / "metrics").exists()
+
+
+def test_a_folder_of_flo_files_gives_what_computed_flow_gives(
+    evaluate, run, predictions, stored_flow, tmp_path
+):
+    run("flow", "export", stored_flow, "-o", tmp_path / "flo")
+    computed = evaluate(predictions, "--metrics", "tc", "--json", output="a").json
+    read = evaluate(
+        predictions, "--metrics", "tc", "--flow", tmp_path / "flo", "--json", output="b"
+    ).json
+    assert read["totals"]["tc"] == pytest.approx(computed["totals"]["tc"], abs=0.01)
+    assert read["protocol"]["tc"]["flow"]["source"] == "flo"
+
+
+def test_a_flow_cache_is_filled_once_and_read_after(evaluate, predictions, tmp_path):
+    arguments = (predictions, "--metrics", "tc", "--flow-cache", tmp_path / "flow", "--json")
+    cold = evaluate(*arguments, output="a").json
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "flow").glob("*.h5")}
+    warm = evaluate(*arguments, output="b").json
+    assert warm == cold
+    assert files == {path: path.stat().st_mtime_ns for path in (tmp_path / "flow").glob("*.h5")}
+    assert len(files) == 2
+    assert cold["protocol"]["tc"]["flow"]["source"] == "cached"
+    refused = evaluate(*arguments, "--flow-method", "farneback", output="c", code=4)
+    assert "flow cache" in refused.stderr
+
+
+def test_ids_outside_the_class_table_are_warned_about(evaluate, scene, predictions):
+    path = predictions / "still" / "still_001.png"
+    labels = true_labels(scene.clip("still"), 1)
+    labels[20:22, :5] = 77
+    write_labels(path, labels)
+    done = evaluate(predictions, "--json")
+    assert "ids that are no class, such as 77 in still/still_001; 10 pixels" in done.stderr
+    assert done.json["strays"] == [
+        {"clip": "still", "pixels": 10, "frames": 1, "first_id": 77, "first_frame": "still_001"}
+    ]
+    assert done.json["totals"]["aacc"] < 1
+
+
+def test_propagated_predictions_are_warned_about(evaluate, run, scene, predictions, tmp_path):
+    manifest = {
+        "kind": "vstc.predictions", "schema_version": 1, "id": "0" * 16,
+        "config": {"propagation": {"flow_method": "dis-medium"}}, "inputs": [], "outputs": [],
+    }  # fmt: skip
+    (predictions / "manifest.json").write_text(json.dumps(manifest))
+    done = evaluate(predictions, "--json")
+    assert "TC is inflated" in done.stderr
+    assert done.json["protocol"]["propagated_with"] == ["dis-medium"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--tc-mode", "onehot"), {"mode": "onehot", "border": "ignore"}),
+        (("--tc-mode", "liu2020"), {"mode": "liu2020", "border": "clamp"}),
+        (("--tc-direction", "prev"), {"mode": "nearest", "direction": "prev"}),
+        (("--tc-border", "clamp"), {"mode": "nearest", "border": "clamp"}),
+        (("--tc-occlusion", "fb"), {"mode": "nearest", "occlusion": "fb"}),
+    ],
+)
+def test_the_protocol_of_tc_is_chosen_and_recorded(evaluate, predictions, arguments, expected):
+    record = evaluate(predictions, "--metrics", "tc", *arguments, "--json").json
+    assert expected.items() <= record["protocol"]["tc"].items()
+    assert 0 < record["totals"]["tc"] <= 1
+
+
+def test_occlusion_by_mask_needs_stored_visibility(evaluate, predictions):
+    refused = evaluate(predictions, "--metrics", "tc", "--tc-occlusion", "mask", code=3)
+    assert "visib" in refused.stderr
+
+
+def test_classes_are_excluded_by_name(evaluate, predictions):
+    everything = evaluate(predictions, "--json", output="a").json
+    without = evaluate(predictions, "--exclude", "sign", "--json", output="b").json
+    ious = {row["name"]: row["iou"] for row in without["per_class"]}
+    assert without["totals"]["miou"] == pytest.approx((ious["ground"] + ious["box"]) / 2)
+    assert without["totals"]["aacc"] == everything["totals"]["aacc"]
+    assert evaluate(predictions, "--exclude", "sing", code=2, output="c").stderr.count("sign")
+
+
+def test_scores_are_written_as_tables(evaluate, predictions, tmp_path):
+    evaluate(predictions)
+    tables = {name: (tmp_path / "metrics" / name).read_text() for name in TABLES}
+    assert "IoU" in tables["table.md"]
+    assert tables["table.csv"].startswith("class,")
+    assert r"\toprule" in tables["table.tex"]

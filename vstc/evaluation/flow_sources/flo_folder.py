@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from vstc.evaluation.flow_sources.source import (
 )
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.flo import flo_size, known_flow, read_flo
+from vstc.formats.flow_hdf5 import FlowDirection
 from vstc.formats.images import image_size
 
 _SAMPLE_BYTES = 4096
@@ -32,7 +34,9 @@ _NO_BACKWARD_HINT = (
 
 
 class FloFolderFlow:
-    """Reads ``<clip>/<frame>.flo`` or, without clip folders, ``<frame>.flo``.
+    """Reads ``<clip>/<frame>.flo``, without clip folders ``<frame>.flo``, or a flow export.
+
+    A flow export is ``<clip>/prev_to_next/<frame>_<next frame>.flo``.
 
     A file is named like the earlier frame of a pair and holds the flow from it to the next one,
     on its own grid. Unknown pixels (beyond 1e9) become nan, so that they do not count.
@@ -112,9 +116,13 @@ class FloFolderFlow:
 
     def _paths(self, clip: Clip) -> list[Path]:
         """Name the file of each pair."""
+        names = clip.frame_names
+        exported = self.folder / clip.id / FlowDirection.PREV_TO_NEXT
+        if exported.is_dir():
+            return [exported / f"{a}_{b}.flo" for a, b in pairwise(names)]
         nested = self.folder / clip.id
         folder = nested if nested.is_dir() else self.folder
-        return [folder / f"{name}.flo" for name in clip.frame_names[:-1]]
+        return [folder / f"{name}.flo" for name in names[:-1]]
 
     def _check_clip(self, clip: Clip) -> None:
         paths = self._paths(clip)
