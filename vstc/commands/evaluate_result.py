@@ -57,8 +57,8 @@ def warn(record: Mapping[str, Any]) -> None:
 
 def tables(record: Mapping[str, Any]) -> Group:
     """Show totals, classes and clips."""
-    lines = (f"{record['dataset']}, shares in percent", *_protocol(record))
-    groups: list[RenderableType] = [*lines, _totals(record)]
+    groups: list[RenderableType] = [f"{record['dataset']}, shares in percent"]
+    groups += [*_protocol(record), _totals(record)]
     if record["per_class"] and len(record["per_class"][0]) > 2:
         columns = in_order(record["per_class"][0].keys() - {"id", "name"})
         groups.append(_rows("class", record["per_class"], columns))
