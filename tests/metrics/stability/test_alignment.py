@@ -24,7 +24,7 @@ def nodes(path):
     return list(zip(path.rows.tolist(), path.columns.tolist(), strict=True))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.one_of(distinct, with_ties))
 def test_the_path_equals_the_slow_one_and_no_path_is_cheaper(costs):
     path = nodes(cheapest_path(costs))
@@ -44,7 +44,7 @@ def test_another_start_is_a_rolled_matrix(costs, first_row, first_column):
     assert nodes(path) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.one_of(distinct, with_ties))
 def test_the_mean_over_matched_points_equals_the_slow_one(costs):
     assert mean_matched_cost(costs) == pytest.approx(slow_mean_matched_cost(costs), abs=1e-12)

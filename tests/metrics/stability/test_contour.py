@@ -54,7 +54,7 @@ polylines = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(polylines, st.sampled_from([0.1, 1.0, 3.0]))
 def test_simplification_of_any_closed_polyline(lines, tolerance):
     starts = np.cumsum([0, *map(len, lines)])
