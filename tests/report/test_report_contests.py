@@ -82,6 +82,17 @@ def test_differing_protocols_are_told() -> None:
     assert any("different protocols" in getattr(block, "text", "") for block in section.blocks)
 
 
+def test_what_was_judged_is_no_difference_in_judging() -> None:
+    first = scores("a", {"tc": 0.5}, predictions={"source": "images"}, propagated_with=[])
+    last = scores("b", {"tc": 0.5}, predictions={"source": "checkpoint"}, propagated_with=["dis"])
+    pair = contest(first, last)
+    assert pair.differing() == []
+    notes = [getattr(block, "text", "") for block in results_section([pair]).blocks]
+    assert [note for note in notes if note] == [
+        "b was made by moving labels along flow (dis): its TC is higher than the labels deserve."
+    ]
+
+
 def test_best_is_the_highest_share_and_the_lowest_instability() -> None:
     runs = [{"miou": 0.5, "tsb": 0.2}, {"miou": 0.6, "tsb": 0.1}, {"miou": None, "tsb": 0.3}]
     assert [score_cell("miou", run, runs).is_best for run in runs] == [False, True, False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -54,15 +55,30 @@ SCORES = {
     "ap75": ScoreName("AP75"),
     "ar1": ScoreName("AR1"),
     "ar10": ScoreName("AR10"),
+    "ar100": ScoreName("AR100"),
+    "ap_small": ScoreName("AP small"),
+    "ap_medium": ScoreName("AP medium"),
+    "ap_large": ScoreName("AP large"),
+    "ar_small": ScoreName("AR small"),
+    "ar_medium": ScoreName("AR medium"),
+    "ar_large": ScoreName("AR large"),
+    "mean_best_iou": ScoreName("Best IoU"),
     "fps": ScoreName("fps", is_share=False),
     "params": ScoreName("Params (M)", is_share=False, is_better_low=True),
     "gmacs": ScoreName("GMACs", is_share=False, is_better_low=True),
 }
+_WINDOW = re.compile(r"vc(\d+)(?:_(\w+))?")
 _ORDER = {name: place for place, name in enumerate(SCORES)}
 
 
 def score_name(key: str) -> ScoreName:
-    """Return how a score is shown; an unknown one is called by its key and is no share."""
+    """Return how a score is shown; an unknown one is called by its key and is no share.
+
+    The windows of VC may be of any length.
+    """
+    window = _WINDOW.fullmatch(key)
+    if window and key not in SCORES:
+        return ScoreName(" ".join(filter(None, (f"VC{window[1]}", window[2]))))
     return SCORES.get(key, ScoreName(key, is_share=False, is_neutral=True))
 
 

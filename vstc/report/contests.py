@@ -12,6 +12,8 @@ from vstc.report.others import flat
 from vstc.report.scores import RunScores, read_scores
 from vstc.report.sources import Source
 
+_ABOUT_THE_RUN = {"predictions", "propagated_with"}
+
 
 @dataclass(frozen=True)
 class Contest:
@@ -42,7 +44,7 @@ class Contest:
 
     def differing(self) -> list[str]:
         """List the settings of the protocol in which the runs differ."""
-        protocols = [dict(flat(run.protocol)) for run in self.runs]
+        protocols = [dict(flat(_how_judged(run))) for run in self.runs]
         keys = dict.fromkeys(key for known in protocols for key in known)
         return [
             key
@@ -67,6 +69,11 @@ def read_contests(sources: Sequence[Source]) -> tuple[Contest, ...]:
         scores = read_scores(source)
         groups.setdefault(_what_was_judged(scores), []).append((source, scores))
     return tuple(_contest(group) for group in groups.values())
+
+
+def _how_judged(run: RunScores) -> dict[str, Any]:
+    """Return what of the protocol is about judging, not about the run."""
+    return {key: value for key, value in run.protocol.items() if key not in _ABOUT_THE_RUN}
 
 
 def _what_was_judged(scores: RunScores) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vstc.report.scores import RunScores, score
+from vstc.evaluation.score_names import score_name
+from vstc.report.scores import RunScores
 
 _DEFINITIONS: Mapping[str, str] = {
     "miou": "mean over classes of intersection over union",
@@ -41,6 +42,8 @@ _DEFINITIONS: Mapping[str, str] = {
     },
     "mean_best_iou": "overlap of each true track with the best found one of its class, mean",
     "fps": "frames per second of the network",
+    "params": "millions of parameters of the network; lower is better",
+    "gmacs": "thousand millions of multiply-adds a frame; lower is better",
 }
 _VC = {
     "": "pixels whose label stays over {n} frames where the truth does, right or wrong, "
@@ -61,7 +64,7 @@ def full_label(key: str, runs: Sequence[RunScores]) -> str:
         runs: The runs that it is shown for.
     """
     variants = dict.fromkeys(filter(None, (_variant(key, run) for run in runs)))
-    name = score(key).label
+    name = score_name(key).label
     return f"{name} ({' / '.join(variants)})" if variants else name
 
 

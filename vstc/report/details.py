@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vstc.evaluation.score_names import score_name
 from vstc.report.blocks import Block, Cell, Chart, Charts, Legend, Section, Table
 from vstc.report.charts import Series, bar_chart, line_chart
 from vstc.report.confusion import confusion_blocks
@@ -14,7 +15,7 @@ from vstc.report.lows import lowest_pairs
 from vstc.report.numbers import amount, plain
 from vstc.report.others import flat
 from vstc.report.results import score_cell
-from vstc.report.scores import PairScore, RunScores, score
+from vstc.report.scores import PairScore, RunScores
 
 _CLIPS_DRAWN = 6
 _CLIPS_LISTED = 200
@@ -139,7 +140,7 @@ def _class_chart(
 ) -> Chart:
     """Draw bars per class; scores where high is good reach to 100 %."""
     key = _CLASS_BARS[column]
-    shown = score(key)
+    shown = score_name(key)
     label = "IoU" if column == "iou" else full_label(key, runs)
     scale = 100.0 if shown.is_share else 1.0
     series = []

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vstc.evaluation.score_names import in_order, score_name
 from vstc.report.blocks import Block, Cell, Note, Section, Table, Tile, Tiles
 from vstc.report.contests import Contest
 from vstc.report.definitions import definition, full_label
-from vstc.report.numbers import ABSENT, amount, percent, percent_change
-from vstc.report.scores import KNOWN_SCORES, RunScores, score
+from vstc.report.numbers import ABSENT, amount, percent, percent_change, plain
+from vstc.report.scores import RunScores
 
 HEADLINE = ("miou", "tc", "ap")
 _MOST_COLUMNS = 8
@@ -42,8 +43,21 @@ def results_section(contests: Sequence[Contest]) -> Section:
         if contest.differing():
             keys = ", ".join(contest.differing())
             blocks.append(Note(f"The runs were judged by different protocols: {keys} differ."))
+        blocks += _propagation_notes(contest)
     lead = f"Judged on {contests[0].title}." if len(contests) == 1 else ""
     return Section(anchor="results", title="Results", lead=lead, blocks=tuple(blocks))
+
+
+def _propagation_notes(contest: Contest) -> list[Block]:
+    """Warn of runs whose consistency is not earned."""
+    return [
+        Note(
+            f"{run.name} was made by moving labels along flow ({plain(methods)}): its TC is "
+            "higher than the labels deserve."
+        )
+        for run in contest.runs
+        if (methods := run.protocol.get("propagated_with")) and run.totals.get("tc") is not None
+    ]
 
 
 def _tiles(contests: Sequence[Contest]) -> tuple[Tile, ...]:
@@ -71,12 +85,9 @@ def _tile(key: str, first: RunScores, last: RunScores) -> Tile:
 def _totals_table(contest: Contest, *, is_titled: bool) -> Table:
     """List few scores from left to right, and many from top to bottom."""
     runs = contest.runs
-    known = [*KNOWN_SCORES, *(key for run in runs for key in run.totals)]
-    keys = [
-        key for key in dict.fromkeys(known) if any(run.totals.get(key) is not None for run in runs)
-    ]
-    plain = [full_label(key, runs) for key in keys if not score(key).is_share]
-    caption = f"Shares in percent, but for {', '.join(plain)}." if plain else "Shares in percent."
+    keys = in_order(key for run in runs for key, value in run.totals.items() if value is not None)
+    others = [full_label(key, runs) for key in keys if not score_name(key).is_share]
+    caption = f"Shares in percent, but for {', '.join(others)}." if others else "Shares in percent."
     if len(runs) > 1:
         caption += f" Differences are to {runs[0].name}; the best value of a score is marked."
     title = contest.title if is_titled else ""
@@ -127,7 +138,7 @@ def score_cell(key: str, totals: Totals, all_totals: Sequence[Totals]) -> Cell:
     value, reference = totals.get(key), all_totals[0].get(key)
     if value is None:
         return Cell(ABSENT)
-    shown = score(key)
+    shown = score_name(key)
     write = percent if shown.is_share else amount
     known = [other[key] for other in all_totals if other.get(key) is not None]
     best = write(min(known) if shown.is_better_low else max(known))
@@ -136,11 +147,11 @@ def score_cell(key: str, totals: Totals, all_totals: Sequence[Totals]) -> Cell:
         change = percent_change(value, reference)
         note = change if shown.is_share else f"{value - reference:+.3g}".replace("-", "−")
         tone = _tone(key, value, reference)
-    is_contested = key in KNOWN_SCORES and len({write(other) for other in known}) > 1
+    is_contested = not shown.is_neutral and len({write(other) for other in known}) > 1
     return Cell(write(value), note=note, tone=tone, is_best=is_contested and write(value) == best)
 
 
 def _tone(key: str, value: float, reference: float) -> str:
-    if key not in KNOWN_SCORES or abs(value - reference) < 5e-4:
+    if score_name(key).is_neutral or abs(value - reference) < 5e-4:
         return ""
-    return "good" if (value > reference) != score(key).is_better_low else "bad"
+    return "good" if (value > reference) != score_name(key).is_better_low else "bad"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,54 +16,6 @@ PAIRS = "per_pair.csv"
 FRAMES = "per_frame.csv"
 
 Scores = Mapping[str, float | None]
-
-
-@dataclass(frozen=True)
-class Score:
-    """How a score is called and which way is better."""
-
-    label: str
-    is_share: bool = True
-    is_better_low: bool = False
-
-
-KNOWN_SCORES = {
-    "miou": Score("mIoU"),
-    "macc": Score("mAcc"),
-    "aacc": Score("aAcc"),
-    "fwiou": Score("fwIoU"),
-    "boundary_f": Score("Boundary F"),
-    "region_j": Score("Region J"),
-    "tc": Score("TC"),
-    "tc_seq": Score("TC per clip"),
-    "tc_acc": Score("TC pixels"),
-    "tsb": Score("Tsb", is_share=False, is_better_low=True),
-    "vc8": Score("VC8"),
-    "vc16": Score("VC16"),
-    "vc8_fixed": Score("VC8 fixed"),
-    "vc16_fixed": Score("VC16 fixed"),
-    "vc8_correct": Score("VC8 correct"),
-    "vc16_correct": Score("VC16 correct"),
-    "jitter": Score("Jitter", is_better_low=True),
-    "jitter_drop": Score("Largest drop", is_better_low=True),
-    "change_rate": Score("Change rate", is_better_low=True),
-    "excess_change_rate": Score("Excess change rate", is_better_low=True),
-    "aba_rate": Score("A-B-A rate", is_better_low=True),
-    "area_flicker": Score("Area flicker", is_better_low=True),
-    "ap": Score("AP"),
-    "ap50": Score("AP50"),
-    "ap75": Score("AP75"),
-    "ar1": Score("AR1"),
-    "ar10": Score("AR10"),
-    "ar100": Score("AR100"),
-    **{
-        f"{name}_{size}": Score(f"{name.upper()} {size}")
-        for name in ("ap", "ar")
-        for size in ("small", "medium", "large")
-    },
-    "mean_best_iou": Score("Best IoU"),
-    "fps": Score("fps", is_share=False),
-}
 
 
 @dataclass(frozen=True)
@@ -142,17 +93,6 @@ def read_scores(source: Source) -> RunScores:
         frames=_read_frames(source.path / FRAMES),
         confusion=record.get("confusion") or (),
     )
-
-
-def score(key: str) -> Score:
-    """Return how a score is shown; unknown ones are called by their key.
-
-    The windows of VC may be of any length.
-    """
-    window = re.fullmatch(r"vc(\d+)(?:_(\w+))?", key)
-    if window and key not in KNOWN_SCORES:
-        return Score(" ".join(filter(None, (f"VC{window[1]}", window[2]))))
-    return KNOWN_SCORES.get(key, Score(key, is_share=False))
 
 
 def _read_pairs(path: Path) -> dict[str, list[PairScore]]:
