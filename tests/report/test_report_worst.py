@@ -139,6 +139,14 @@ def test_missing_data_set_is_told(page: Any, tmp_path: Path) -> None:
     assert "No pictures of the worst frames of student: the data set is gone" in read.text
 
 
+def test_data_set_that_was_cut_since_is_told(glitch: dict[str, Path], page: Any) -> None:
+    write_tables(glitch["metrics"], dip=4, low=4)
+    text = (glitch["metrics"] / "per_frame.csv").read_text()
+    (glitch["metrics"] / "per_frame.csv").write_text(text.replace("c1,4,", "c1,9,"))
+    read = page(glitch["metrics"])
+    assert "clip c1 of shapes has 9 frames now, frame 9 was judged" in read.text
+
+
 def test_scores_of_a_checkpoint_take_its_predictions(
     glitch: dict[str, Path], project: Made, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.frames import FrameReader
 from vstc.report.blocks import Picture
@@ -44,9 +45,9 @@ class Closeups:
         """Show two neighbouring frames and the pixels that change their label between them.
 
         Raises:
-            InputError: Frames, labels or flow cannot be read.
+            InputError: Frames, labels or flow are gone or cannot be read.
         """
-        clip = self.dataset.clip(low.clip)
+        clip = self._clip(low.clip, last=low.index + 1)
         seen = [self._predicted(clip, index) for index in (low.index, low.index + 1)]
         change = self.finder.between(self.labels, clip, low.index)
         marked = _marked(seen[change.frame - low.index], change.is_changed)
@@ -64,9 +65,9 @@ class Closeups:
         """Show a frame and the pixels of it that are wrong.
 
         Raises:
-            InputError: Frame or labels cannot be read.
+            InputError: Frame or labels are gone or cannot be read.
         """
-        clip = self.dataset.clip(low.clip)
+        clip = self._clip(low.clip, last=low.index)
         seen = self._predicted(clip, low.index)
         is_wrong, share = self._wrong(clip, low.index)
         pictures = (
@@ -76,6 +77,15 @@ class Closeups:
         )
         told = f"mIoU {percent(low.value)} %, {percent(low.usual)} % is usual"
         return f"{clip.id} / {clip.frame_names[low.index]}: {told}", pictures
+
+    def _clip(self, clip_id: str, *, last: int) -> Clip:
+        clip = self.dataset.clip(clip_id)
+        if last >= len(clip.frames):
+            raise InputError(
+                f"clip {clip_id} of {self.dataset.name} has {len(clip.frames)} frames now, "
+                f"frame {last} was judged"
+            )
+        return clip
 
     def _truth(self, clip: Clip, index: int) -> list[Picture]:
         """Show a frame bare, and with its true labels where it has them."""
