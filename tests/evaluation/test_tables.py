@@ -89,7 +89,7 @@ def test_files_are_the_three_texts():
         ("miou", 0.12345, "12.35"),
         ("miou", None, "–"),
         ("tsb", 0.12345, "0.1235"),
-        ("fps", 104.567, "104.57"),
+        ("fps", 104.567, "104.6"),
         ("tsb_valid_pairs", 17, "17"),
         ("something_new", 0.5, "0.5000"),
     ],
@@ -105,8 +105,8 @@ def test_scores_are_written_as_what_they_are(key, value, shown):
         ("tc", -0.0123, "-1.23"),
         ("tc", -0.000001, "±0.00"),
         ("tsb", 0.0123, "+0.0123"),
-        ("fps", -12.0, "-12.00"),
-        ("fps", 0.0, "±0.0000"),
+        ("fps", -12.0, "-12.0"),
+        ("fps", 0.0, "±0.0"),
     ],
 )
 def test_changes_carry_their_sign_unless_they_read_zero(key, change, shown):

@@ -16,12 +16,14 @@ class ScoreName:
         is_share: It lies in [0, 1] and is shown in percent.
         is_better_low: Smaller values are better.
         is_neutral: Neither way is better: counts.
+        decimals: Digits after the point; in points for shares.
     """
 
     label: str
     is_share: bool = True
     is_better_low: bool = False
     is_neutral: bool = False
+    decimals: int = 2
 
 
 # In the order in which tables show them.
@@ -37,7 +39,7 @@ SCORES = {
     "tc": ScoreName("TC"),
     "tc_seq": ScoreName("TC per clip"),
     "tc_acc": ScoreName("TC pixels"),
-    "tsb": ScoreName("Tsb", is_share=False, is_better_low=True),
+    "tsb": ScoreName("Tsb", is_share=False, is_better_low=True, decimals=4),
     "vc8": ScoreName("VC8"),
     "vc16": ScoreName("VC16"),
     "vc8_fixed": ScoreName("VC8 fixed"),
@@ -63,7 +65,7 @@ SCORES = {
     "ar_medium": ScoreName("AR medium"),
     "ar_large": ScoreName("AR large"),
     "mean_best_iou": ScoreName("Best IoU"),
-    "fps": ScoreName("fps", is_share=False),
+    "fps": ScoreName("fps", is_share=False, decimals=1),
     "params": ScoreName("Params (M)", is_share=False, is_better_low=True),
     "gmacs": ScoreName("GMACs", is_share=False, is_better_low=True),
 }
@@ -79,7 +81,7 @@ def score_name(key: str) -> ScoreName:
     window = _WINDOW.fullmatch(key)
     if window and key not in SCORES:
         return ScoreName(" ".join(filter(None, (f"VC{window[1]}", window[2]))))
-    return SCORES.get(key, ScoreName(key, is_share=False, is_neutral=True))
+    return SCORES.get(key, ScoreName(key, is_share=False, is_neutral=True, decimals=4))
 
 
 def in_order(keys: Iterable[str]) -> list[str]:
@@ -88,21 +90,18 @@ def in_order(keys: Iterable[str]) -> list[str]:
 
 
 def write_score(key: str, value: float | None) -> str:
-    """Write a score for people: shares in percent with two decimals, a dash for None."""
+    """Write a score for people: shares in percent, a dash for None, counts as they are."""
     if value is None:
         return "\u2013"
     if isinstance(value, int):
         return str(value)
-    if score_name(key).is_share:
-        return f"{100 * value:.2f}"
-    return f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
+    shown = score_name(key)
+    return f"{100 * value if shown.is_share else value:.{shown.decimals}f}"
 
 
 def write_change(key: str, change: float) -> str:
     """Write the difference of two scores with its sign; that of shares in points."""
-    if score_name(key).is_share:
-        text = f"{100 * change:+.2f}"
-    else:
-        text = f"{change:+.4f}" if abs(change) < 1 else f"{change:+.2f}"
+    shown = score_name(key)
+    text = f"{100 * change if shown.is_share else change:+.{shown.decimals}f}"
     is_zero = not text.strip("+-0.")
-    return text.replace("-", "\u00b1").replace("+", "\u00b1") if is_zero else text
+    return f"\u00b1{text[1:]}" if is_zero else text
