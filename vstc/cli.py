@@ -37,6 +37,7 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     ("bench", "losses", "bench_losses"),
     ("bench", "flow", "bench_flow"),
     ("bench", "train", "bench_train"),
+    ("bench", "metrics", "bench_metrics"),
 )
 GROUPS = {
     "data": "Make, index and check data sets.",
