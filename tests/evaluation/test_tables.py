@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 
-from vstc.evaluation.score_names import SCORES, in_order, write_change, write_score
+from vstc.evaluation.groups.catalog import make_groups
+from vstc.evaluation.instances.record import TOTALS as TRACK_TOTALS
+from vstc.evaluation.score_names import in_order, score_name, write_change, write_score
+from vstc.evaluation.settings import EvaluateSettings, Metric
 from vstc.evaluation.tables import (
     protocol_text,
     record_csv,
@@ -13,6 +17,7 @@ from vstc.evaluation.tables import (
     record_latex,
     record_markdown,
 )
+from vstc.formats.dataset import Dataset, DatasetRecord, LabelClass
 
 RECORD = {
     "dataset": "camvid_50%",
@@ -92,6 +97,7 @@ def test_files_are_the_three_texts():
         ("fps", 104.567, "104.6"),
         ("tsb_valid_pairs", 17, "17"),
         ("something_new", 0.5, "0.5000"),
+        ("vc4_correct", 0.5, "50.00"),
     ],
 )
 def test_scores_are_written_as_what_they_are(key, value, shown):
@@ -115,4 +121,15 @@ def test_changes_carry_their_sign_unless_they_read_zero(key, change, shown):
 
 def test_unknown_scores_come_last_by_the_alphabet():
     assert in_order(["zebra", "tc", "apple", "miou"]) == ["miou", "tc", "apple", "zebra"]
-    assert [key for key in SCORES if not SCORES[key].label] == []
+
+
+def test_every_total_of_evaluate_has_a_name_of_its_own():
+    settings = EvaluateSettings(metrics=tuple(Metric), vc_windows=(4, 8))
+    classes = [LabelClass(id=k, name=f"c{k}", color=(k, k, k)) for k in range(3)]
+    dataset = Dataset(DatasetRecord(name="d", root=".", classes=classes, clips=[]), Path())
+    groups = make_groups(dataset, settings).values()
+    totals = [name for group in groups for name in group.columns().totals]
+    labels = {name: score_name(name).label for name in [*totals, *TRACK_TOTALS]}
+    assert len(totals) > 15
+    assert labels["vc4_fixed"] == "VC4 fixed"
+    assert [name for name, label in labels.items() if label == name] == []

@@ -92,3 +92,10 @@ def test_counts_that_are_gone_or_foreign_are_named(judged, tmp_path):
     path.unlink()
     with pytest.raises(InputError, match=r"clip1\.json"):
         read_run(folder)
+
+
+def test_scores_of_object_tracks_do_not_add_up(tmp_path):
+    (tmp_path / "videos").mkdir()
+    record = {"per_clip": [{"id": "a", "frames": 5}], "totals": {"ap": 0.5}, "protocol": {}}
+    assert read_clip_sums(tmp_path, record) == ({}, {})
+    assert additive_score(ComparedRun("run", record | {"per_class": []}), "ap") is None

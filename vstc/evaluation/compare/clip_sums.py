@@ -20,6 +20,8 @@ from vstc.metrics.video_consistency import ClipWindows, video_consistency
 
 # Where a metric group keeps its confusion matrix of a clip.
 _COUNTS = {Metric.MIOU: "confusion", Metric.TC: "counts"}
+# What an evaluation of object tracks keeps in place of the counts of clips.
+_OF_TRACKS = "videos"
 Sums = dict[str, tuple[float, float]]
 
 
@@ -34,11 +36,14 @@ def read_clip_sums(
 
     Returns:
         Confusion matrices (N, K + 1, K + 1) by metric group, and sums of values with their
-        weights (N, 2) by name of the total; zeros where nothing was counted.
+        weights (N, 2) by name of the total; zeros where nothing was counted. Both are empty for
+        an evaluation of object tracks, whose scores do not add up over videos.
 
     Raises:
         InputError: What was counted of a clip is missing or not readable.
     """
+    if (folder / _OF_TRACKS).is_dir():
+        return {}, {}
     counts: list[dict[str, NDArray[np.int64]]] = []
     sums: list[Sums] = []
     for row in record["per_clip"]:
