@@ -19,6 +19,7 @@ from vstc.evaluation.compare.runs import ComparedRun
 from vstc.evaluation.compare.settings import CompareSettings
 from vstc.evaluation.compare.tables import comparison_files
 from vstc.evaluation.run import read_record
+from vstc.evaluation.score_names import score_name
 from vstc.inference.efficiency import KIND as EFFICIENCY
 from vstc.inference.efficiency_artifact import read_efficiency
 from vstc.options import ExistingOutput
@@ -175,13 +176,12 @@ def _notes(comparison: Comparison) -> list[str]:
     """Say why there is no rank table, where there is none."""
     if comparison.ranks is not None:
         return []
-    missing = [
-        f"{run.name} has no {key}"
-        for run in comparison.runs
-        for key in RANKED
-        if run.scores().get(key) is None
-    ]
-    return [f"no ranks: {', '.join(missing)}"]
+    lacking = []
+    for run in comparison.runs:
+        scores = run.scores()
+        missing = [score_name(key).label for key in RANKED if scores.get(key) is None]
+        lacking.append(f"{run.name} has no {', '.join(missing)}")
+    return [f"no ranks: {'; '.join(lacking)}"]
 
 
 def _warnings(comparison: Comparison) -> list[str]:
