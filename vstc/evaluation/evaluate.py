@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from vstc.evaluation.clip_frames import Helpers
 from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.clip_result import ClipResult
 from vstc.evaluation.groups.base import ClipRows, GroupScores, MetricGroup, Value
@@ -84,7 +86,7 @@ def evaluate_predictions(
     Args:
         judge: Knows predictions, labels and flow.
         clips: The clips.
-        workers: Threads over clips.
+        workers: Threads over clips; those that find no clip read ahead for the others.
         known: Gives the result of a clip that was judged earlier, or None.
         keep: Takes each new result, from the thread that made it.
         advance: Takes the number of frames just finished.
@@ -108,20 +110,27 @@ def judge_clips(
 ) -> Iterator[ClipResult]:
     """Judge clips in threads and yield what they hold in their order; see above."""
     advance = _one_at_a_time(advance)
+    over_clips = min(workers, len(clips))
 
     def result_of(clip: Clip) -> ClipResult:
         result = known(clip)
         if result is not None:
             advance(len(clip.frames))
             return result
-        result = judge.judge(clip, advance)
+        result = judge.judge(clip, advance, helpers)
         keep(result)
         return result
 
-    if workers == 1 or len(clips) == 1:
-        yield from map(result_of, clips)
-        return
-    with ThreadPoolExecutor(workers) as pool:
+    with ExitStack() as stack:
+        helpers = None
+        if over_clips and workers // over_clips > 1:
+            # Clips that are judged at the same time share these threads.
+            helping = stack.enter_context(ThreadPoolExecutor(workers, "ahead"))
+            helpers = Helpers(helping, workers // over_clips)
+        if over_clips <= 1:
+            yield from map(result_of, clips)
+            return
+        pool = stack.enter_context(ThreadPoolExecutor(over_clips, "clip"))
         try:
             yield from pool.map(result_of, clips)
         except BaseException:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstc.evaluation.flow_sources.fit import fit_flow
-from vstc.evaluation.flow_sources.source import ClipFlow
+from vstc.evaluation.flow_sources.source import ClipFlow, FlowNeeds
 
 Labels = NDArray[np.uint8]
 Size = tuple[int, int]
@@ -34,6 +34,13 @@ class PairFlow:
         self._prev_to_next: NDArray[np.float32] | None = None
         self._next_to_prev: NDArray[np.float32] | None = None
         self.source_size: Size | None = None
+
+    def fetch(self, needs: FlowNeeds) -> None:
+        """Fetch what will be asked for."""
+        if needs.prev_to_next:
+            self.prev_to_next()
+        if needs.next_to_prev:
+            self.next_to_prev()
 
     def prev_to_next(self) -> NDArray[np.float32]:
         """Return the flow on the grid of the earlier frame, (H, W, 2) in pixels."""

@@ -47,7 +47,7 @@ def run_evaluation(
         plan: What is judged.
         output: The folder to write; the processes of a team share it.
         existing: What to do when it is there already.
-        workers: Threads over clips; None takes the cores.
+        workers: Threads, and processes for Tsb; None takes the cores.
         team: The processes that share the clips; None is this one alone.
         track: Opens a progress display for so many frames.
 
@@ -127,16 +127,14 @@ def _judge(
     track: Track,
 ) -> None:
     """Judge some clips and keep what they hold in the folder."""
-    threads = max(1, min(workers or os.cpu_count() or 1, len(clips)))
     keeper = _Keeper(output, workspace, len(clips))
-    # Clips in parallel keep the cores busy; a clip alone leaves them to OpenCV.
-    opencv_threads = one_opencv_thread() if threads > 1 else nullcontext()
     frames = sum(len(clip.frames) for clip in clips)
-    with plan.judge.working(workers), track(frames) as advance, opencv_threads:
+    # Our own threads keep the cores busy; OpenCV's would get in their way.
+    with plan.judge.working(workers), track(frames) as advance, one_opencv_thread():
         results = judge_clips(
             plan.judge,
             clips,
-            workers=threads,
+            workers=workers or os.cpu_count() or 1,
             known=keeper.load,
             keep=keeper.keep,
             advance=advance,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,8 @@ from vstc.evaluation.flow_sources.source import (
 from vstc.flow.providers import FlowProvider, FlowWorker
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.frames import FrameReader
+
+_KEPT = 8
 
 
 class ComputedFlow:
@@ -64,11 +67,15 @@ class ComputedFlow:
 
 
 class _ComputedClipFlow:
+    """Flow of one clip; threads may ask for pairs that lie near one another."""
+
     def __init__(self, reader: FrameReader, worker: FlowWorker, clip: Clip) -> None:
         self._reader = reader
         self._worker = worker
         self._clip = clip
         self._grays: dict[int, NDArray[np.uint8]] = {}
+        self._next = 0
+        self._decoding = threading.Lock()
 
     def prev_to_next(self, index: int) -> FlowField:
         prev, following = self._pair(index)
@@ -84,12 +91,20 @@ class _ComputedClipFlow:
     visible_next = visible_prev
 
     def _pair(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        # Only the last two frames are kept: pairs come in order and share one.
-        self._grays = {i: self._gray(i) for i in (index, index + 1)}
-        return self._grays[index], self._grays[index + 1]
+        """Return two grey frames; the last ones are kept, since pairs share them."""
+        with self._decoding:
+            pair = self._gray(index), self._gray(index + 1)
+            for old in [i for i in self._grays if i < index - _KEPT]:
+                del self._grays[old]
+        return pair
 
     def _gray(self, index: int) -> NDArray[np.uint8]:
+        """Decode a frame, and before it those that were passed over: videos run forwards only."""
         if index in self._grays:
             return self._grays[index]
-        frame = self._reader.read(self._clip, index)
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+        first = self._next if 0 <= index - self._next <= _KEPT else index
+        for place in range(first, index + 1):
+            frame = self._reader.read(self._clip, place)
+            self._grays[place] = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+        self._next = index + 1
+        return self._grays[index]
