@@ -347,3 +347,19 @@ def test_scores_are_written_as_tables(evaluate, predictions, tmp_path):
     assert "IoU" in tables["table.md"]
     assert tables["table.csv"].startswith("class,")
     assert r"\toprule" in tables["table.tex"]
+
+
+def test_a_class_that_is_hardly_there_is_warned_about(evaluate, scene, predictions):
+    def put_a_pixel(clip, index, name):
+        labels = np.zeros_like(true_labels(clip, index))
+        labels[20, 20 + index] = 1 if clip.id == "still" else 0
+        write_labels(predictions / clip.id / f"{name}.png", labels)
+
+    for clip in scene.clips:
+        for index, name in enumerate(clip.frame_names):
+            put_a_pixel(clip, index, name)
+    done = evaluate(predictions, "--metrics", "tc", "--json")
+    rows = {row["name"]: row for row in done.json["per_class"]}
+    assert rows["box"]["tc"] == 0
+    assert rows["box"]["tc_pixels"] == 4
+    assert "hardly there: box (4 pixels" in done.stderr

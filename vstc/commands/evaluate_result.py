@@ -13,6 +13,7 @@ from vstc.evaluation.propagated import inflation_note
 from vstc.evaluation.score_names import in_order, score_name, write_score
 
 _MAX_CLIPS = 40
+_RARE_SHARE = 5e-4
 _CLIP_COLUMNS = [
     "frames",
     "labelled_frames",
@@ -41,6 +42,17 @@ def warn(record: Mapping[str, Any]) -> None:
         console.warn(f"no true pixel of: {', '.join(unseen)}")
     if counts.get("skipped_pairs"):
         console.warn(f"{counts['skipped_pairs']} pairs lack a prediction and are left out of TC")
+    pixels = counts.get("valid_pair_pixels", 0)
+    rare = [
+        f"{row['name']} ({row['tc_pixels']} pixels, {write_score('tc', row['tc'])} %)"
+        for row in record["per_class"]
+        if row.get("tc") is not None and row["tc_pixels"] < _RARE_SHARE * pixels
+    ]
+    if rare:
+        console.warn(
+            f"TC counts as much as any class what is hardly there: {', '.join(rare)}; "
+            "leave it out of the means with --exclude, or read tc_acc"
+        )
     for stray in record["strays"][:1]:
         more = len(record["strays"]) - 1
         console.warn(
@@ -60,7 +72,7 @@ def tables(record: Mapping[str, Any]) -> Group:
     groups: list[RenderableType] = [f"{record['dataset']}, shares in percent"]
     groups += [*_protocol(record), _totals(record)]
     if record["per_class"] and len(record["per_class"][0]) > 2:
-        columns = in_order(record["per_class"][0].keys() - {"id", "name"})
+        columns = in_order(record["per_class"][0].keys() - {"id", "name", "tc_pixels"})
         groups.append(_rows("class", record["per_class"], columns))
     clips = record["per_clip"]
     if len(clips) > 1:

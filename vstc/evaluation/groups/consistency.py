@@ -179,6 +179,12 @@ class ConsistencyGatherer:
         return GroupScores(
             totals={"tc": scores.tc, "tc_acc": scores.tc_acc} | means,
             counts=self._num | {"valid_pair_pixels": scores.n_pixels},
-            per_class={"tc": scores.per_class},
+            per_class={"tc": scores.per_class, "tc_pixels": _union(self._counts)},
             extra={"flow_sizes": sizes},
         )
+
+
+def _union(counts: NDArray[np.int64]) -> list[int]:
+    """Count the pixels behind each class: those that carry it in either frame of a pair."""
+    union = counts.sum(axis=0) + counts.sum(axis=1) - np.diagonal(counts)
+    return [int(pixels) for pixels in union[:-1]]
