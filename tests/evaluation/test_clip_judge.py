@@ -11,11 +11,11 @@ from tests.metrics.slow_references import slow_confusion
 from vstc.errors import InputError
 from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.clip_result import ClipResult
-from vstc.evaluation.flow_sources.fit import fit_flow
 from vstc.evaluation.groups.catalog import make_groups
 from vstc.evaluation.label_sources.folder import FolderLabels
 from vstc.evaluation.label_sources.truth import DatasetLabels
 from vstc.evaluation.settings import EvaluateSettings, Metric
+from vstc.flow.remap import fit_flow
 from vstc.metrics.confusion import scores_from_counts
 
 

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.evaluation.flow_sources.fit import fit_flow
 from vstc.evaluation.flow_sources.source import ClipFlow, FlowNeeds
+from vstc.flow.remap import fit_flow
 
 Labels = NDArray[np.uint8]
 Size = tuple[int, int]

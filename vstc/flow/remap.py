@@ -1,4 +1,4 @@
-"""Warping and checks of flow in numpy and OpenCV, for pictures and statistics.
+"""Warping, resizing and checks of flow in numpy and OpenCV.
 
 In all functions a flow is (H, W, 2) float32 on the grid of the target frame and points into the
 source frame: sampling the source at grid + flow gives the target.
@@ -62,3 +62,21 @@ def forward_backward_consistent(
     distance = np.square(there + back).sum(axis=2)
     allowed = 0.01 * (np.square(there).sum(axis=2) + np.square(back).sum(axis=2)) + 0.5
     return np.asarray((distance <= allowed) & inside_frame(there))
+
+
+def fit_flow(flow: Flow, size: tuple[int, int]) -> Flow:
+    """Bring a flow field to another resolution, bilinearly, vectors scaled alike.
+
+    Args:
+        flow: (h, w, 2) in pixels of its own grid.
+        size: Height and width wanted.
+
+    Returns:
+        (H, W, 2) in pixels of the new grid; the input itself when the size is right.
+    """
+    height, width = flow.shape[:2]
+    if (height, width) == size:
+        return flow
+    resized = cv2.resize(flow, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    scale = np.array([size[1] / width, size[0] / height], np.float32)
+    return np.asarray(resized * scale, np.float32)

@@ -14,8 +14,8 @@ from vstc.data.labels import read_label_ids
 from vstc.errors import InputError
 from vstc.evaluation.flow_plan import DEFAULT_FLOW_METHOD
 from vstc.evaluation.flow_sources.computed import ComputedFlow
-from vstc.evaluation.flow_sources.fit import fit_flow
 from vstc.flow.providers import make_provider
+from vstc.flow.remap import fit_flow
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
 from vstc.formats.images import read_labels
