@@ -61,6 +61,16 @@ def test_flow_turns_the_temporal_loss_on(moving_dataset: Path, tmp_path: Path, r
     assert (config["tl"]["form"], config["weights"]["tl"]) == ("l2", 0.3)
 
 
+def test_icnet_trains_by_the_same_loop(moving_dataset: Path, tmp_path: Path, run: Any) -> None:
+    shown = run(
+        *("teacher", "train", moving_dataset, "-o", tmp_path / "run", *QUICK, *QUIET, "--json"),
+        *("--model", "icnet", "--flow", moving_dataset / "flow", "--terms", "ce,tl"),
+    ).json
+    assert shown["parameters"] > 6_600_000
+    assert shown["best_tc"] is not None
+    assert load_network(tmp_path / "run").model.name == "icnet"
+
+
 def test_the_manifest_of_a_run_replays_it(moving_dataset: Path, tmp_path: Path, run: Any) -> None:
     first = ["teacher", "train", moving_dataset, *QUIET]
     run(*first, "-o", tmp_path / "a", *QUICK, "--limit", 1, "--val-split", "", "--seed", 3)

@@ -12,6 +12,7 @@ from vstc.losses.cross_entropy import (
     CITYSCAPES_WEIGHTS,
     Ohem,
     cross_entropy,
+    labels_on_grid,
     mark_easy_pixels,
     segmentation_loss,
 )
@@ -53,9 +54,49 @@ def test_value_and_gradient_equal_cross_entropy_of_the_upsampled_batch(
 def test_the_auxiliary_head_counts_two_fifths() -> None:
     logits, labels = _batch()
     auxiliary, _ = _batch(1)
-    loss = segmentation_loss(logits, auxiliary, labels)
+    loss = segmentation_loss(logits, [auxiliary], labels)
     torch.testing.assert_close(loss, _plain(logits, labels) + 0.4 * _plain(auxiliary, labels))
-    torch.testing.assert_close(segmentation_loss(logits, None, labels), _plain(logits, labels))
+    torch.testing.assert_close(segmentation_loss(logits, (), labels), _plain(logits, labels))
+
+
+def test_several_auxiliary_heads_have_a_weight_and_a_grid_each() -> None:
+    """The loss of ICNet: 0.16, 0.4 and 1 at 1/16, 1/8 and 1/4."""
+    generator = torch.Generator().manual_seed(3)
+    labels = torch.randint(0, 4, (2, 33, 65), generator=generator)
+    heads = {
+        stride: torch.randn(2, 4, 32 // stride + 1, 64 // stride + 1, generator=generator)
+        for stride in (4, 16, 8)
+    }
+    loss = segmentation_loss(
+        heads[4], [heads[16], heads[8]], labels, aux_weights=(0.16, 0.4), on_own_grid=True
+    )
+    expected = sum(
+        weight * F.cross_entropy(heads[stride], labels[:, ::stride, ::stride])
+        for stride, weight in ((16, 0.16), (8, 0.4), (4, 1.0))
+    )
+    torch.testing.assert_close(loss, expected)
+    with pytest.raises(ValueError, match="zip"):
+        segmentation_loss(heads[4], [heads[16], heads[8]], labels)
+
+
+@given(height=st.integers(1, 40), width=st.integers(1, 40), stride=st.integers(1, 8))
+def test_labels_on_a_grid_are_those_of_the_nearest_pixels(
+    height: int, width: int, stride: int
+) -> None:
+    labels = torch.arange(height * width).reshape(1, height, width)
+    size = ((height - 1) // stride + 1, (width - 1) // stride + 1)
+    picked = labels_on_grid(labels, size)
+    assert picked.shape == (1, *size)
+    rows, columns = (picked // width)[0, :, 0], (picked % width)[0, 0]
+    for chosen, full, length in ((rows, height, size[0]), (columns, width, size[1])):
+        exact = torch.arange(length) * (full - 1) / max(length - 1, 1)
+        assert ((chosen - exact).abs() <= 0.5 + 1e-4).all()
+
+
+def test_labels_on_an_exact_grid_are_every_nth() -> None:
+    labels = torch.randint(0, 9, (2, 33, 65))
+    assert torch.equal(labels_on_grid(labels, (9, 17)), labels[:, ::4, ::4])
+    assert labels_on_grid(labels, (33, 65)) is labels
 
 
 def test_a_batch_without_labels_has_zero_loss_and_zero_gradient() -> None:
@@ -120,7 +161,7 @@ def test_hard_example_mining_equals_the_slow_rule(
 def test_hard_example_mining_concerns_the_main_head_only() -> None:
     logits, labels = _batch()
     ohem = Ohem(threshold=0.1, min_kept=5)
-    loss = segmentation_loss(logits, logits, labels, ohem=ohem)
+    loss = segmentation_loss(logits, [logits], labels, ohem=ohem)
     expected = cross_entropy(logits, labels, ohem=ohem) + 0.4 * _plain(logits, labels)
     torch.testing.assert_close(loss, expected)
 
@@ -128,7 +169,7 @@ def test_hard_example_mining_concerns_the_main_head_only() -> None:
 def test_gradients_pass_gradcheck() -> None:
     logits, labels = _batch()
     assert torch.autograd.gradcheck(
-        lambda z: segmentation_loss(z, z * 2, labels), logits.requires_grad_()
+        lambda z: segmentation_loss(z, [z * 2], labels), logits.requires_grad_()
     )
 
 
@@ -136,7 +177,7 @@ def test_half_precision_logits_are_computed_in_float32_inside_autocast() -> None
     logits, labels = _batch(dtype=torch.float32)
     half = logits.to(torch.bfloat16).requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = segmentation_loss(half, None, labels)
+        loss = segmentation_loss(half, (), labels)
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, _plain(half.detach().float(), labels))
     assert torch.autograd.grad(loss, half)[0].dtype == torch.bfloat16

@@ -19,6 +19,10 @@ def random_images(count, height=33, width=41, *, seed=0):
     return torch.randint(0, 256, (count, 3, height, width), generator=generator, dtype=torch.uint8)
 
 
+def cells(height, width, stride):
+    return ((height - 1) // stride + 1, (width - 1) // stride + 1)
+
+
 @lru_cache(maxsize=1)
 def latest_model(name):
     """Build a network once for the tests of its class."""
@@ -26,8 +30,20 @@ def latest_model(name):
 
 
 class ModelContract:
+    """Attributes are those of PSPNet; a network that differs overrides them.
+
+    `aux_strides` are the output strides of the auxiliary heads, `channels` the RGB channels in the
+    order of the network, `mean` and `std` those of its input.
+    """
+
     name: str
     num_features: int
+    stride = 8
+    heads = frozenset({"ppm", "cls", "aux"})
+    aux_strides = (8,)
+    channels = (0, 1, 2)
+    mean = (123.675, 116.28, 103.53)
+    std = (58.395, 57.12, 57.375)
 
     @pytest.fixture
     def model(self):
@@ -39,35 +55,39 @@ class ModelContract:
         assert isinstance(model, SegmentationModel)
         assert model.name == self.name in MODELS
         assert model.num_classes == NUM_CLASSES
-        assert model.output_stride == 8
-        assert set(model.head_names) == {"ppm", "cls", "aux"}
+        assert model.output_stride == self.stride
+        assert set(model.head_names) == self.heads
+        assert len(model.aux_weights) == len(self.aux_strides)
 
     def test_training_gives_all_outputs_and_reaches_every_parameter(self, model):
         images = random_images(3)
         output = model(images, num_aux=2)
-        assert output.logits.shape == (3, NUM_CLASSES, 5, 6)
-        assert output.aux_logits.shape == (2, NUM_CLASSES, 5, 6)
-        assert output.features.shape == (3, self.num_features, 5, 6)
-        (output.logits.square().sum() + output.aux_logits.square().sum()).backward()
+        grid = cells(33, 41, self.stride)
+        assert output.logits.shape == (3, NUM_CLASSES, *grid)
+        assert [logits.shape for logits in output.aux_logits] == [
+            (2, NUM_CLASSES, *cells(33, 41, stride)) for stride in self.aux_strides
+        ]
+        assert output.features.shape == (3, self.num_features, *grid)
+        sum(logits.square().sum() for logits in (output.logits, *output.aux_logits)).backward()
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
             assert parameter.grad.any(), name
 
     @torch.no_grad()
-    def test_the_auxiliary_head_follows_the_mode_and_num_aux(self, model):
+    def test_the_auxiliary_heads_follow_the_mode_and_num_aux(self, model):
         images = random_images(2)
-        assert len(model(images).aux_logits) == 2
-        assert model(images, num_aux=0).aux_logits is None
+        assert [len(logits) for logits in model(images).aux_logits] == [2] * len(self.aux_strides)
+        assert model(images, num_aux=0).aux_logits == ()
         with pytest.raises(ValueError, match="num_aux is 3"):
             model(images, num_aux=3)
-        assert model.eval()(images, num_aux=2).aux_logits is None
+        assert model.eval()(images, num_aux=2).aux_logits == ()
 
     @torch.no_grad()
     @pytest.mark.parametrize(("height", "width"), [(41, 33), (36, 47), (40, 34)])
-    def test_any_size_gives_one_cell_per_eight_pixels(self, model, height, width):
+    def test_any_size_gives_one_cell_per_stride(self, model, height, width):
         logits = model.eval()(random_images(1, height, width)).logits
-        assert logits.shape[-2:] == ((height - 1) // 8 + 1, (width - 1) // 8 + 1)
+        assert logits.shape[-2:] == cells(height, width, self.stride)
 
     @torch.no_grad()
     def test_evaluation_is_deterministic_and_takes_each_image_alone(self, model):
@@ -80,11 +100,10 @@ class ModelContract:
     @torch.no_grad()
     def test_pixels_are_normalized_inside(self, model):
         model.eval()
-        images = random_images(1)
-        mean = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
-        std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
-        maps = model.encode((images.float() - mean) / std)
-        features = model.ppm(maps.deep)
+        images = random_images(1, 33, 65)
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
+        pixels = (images[:, list(self.channels)].float() - mean) / std
+        features = self.features_of(model, pixels)
         torch.testing.assert_close(model(images).features, features, rtol=1e-3, atol=1e-4)
         assert torch.equal(model(images).logits, model(images.float()).logits)
 
@@ -96,12 +115,19 @@ class ModelContract:
         other.load_state_dict(model.state_dict())
         assert torch.equal(other(images).logits, model(images).logits)
 
+    def features_of(self, model, pixels):
+        """Return the features of pixels as the network's input wants them."""
+        return model.ppm(model.encode(pixels).deep)
+
+    def classifier_of(self, model):
+        return model.cls
+
     def test_heads_and_backbone_share_out_all_parameters(self, model):
         heads = {id(parameter) for parameter in model.head_parameters()}
         backbone = {id(parameter) for parameter in model.backbone_parameters()}
         assert not heads & backbone
         assert heads | backbone == {id(parameter) for parameter in model.parameters()}
-        assert {id(parameter) for parameter in model.cls.parameters()} <= heads
+        assert {id(parameter) for parameter in self.classifier_of(model).parameters()} <= heads
 
     @torch.no_grad()
     def test_it_exports_without_the_auxiliary_head(self):

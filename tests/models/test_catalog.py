@@ -19,6 +19,7 @@ def on_meta(name):
         ("pspnet50", 49_080_038, 46_715_347, 370),
         ("pspnet18", 14_399_590, 13_804_371, 160),
         ("pspnet-mobilenetv2", 3_621_286, 3_394_707, 346),
+        ("icnet", 6_707_321, 6_699_987, 384),
         ("pspnet-small", 539_238, 520_115, 124),
         ("pspnet-tiny", 122_582, 112_675, 112),
     ],
@@ -77,6 +78,8 @@ def test_each_part_has_its_released_size(name, parts):
         ("pspnet-mobilenetv2", (1024, 2048), 109.8),
         ("pspnet50", (713, 713), 363.8),
         ("pspnet101", (713, 713), 517.2),
+        ("icnet", (1025, 2049), 29.81),
+        ("icnet", (1024, 2048), 29.03),
     ],
 )
 def test_multiply_adds_agree_with_published_counts(name, size, gmacs):

@@ -35,9 +35,10 @@ def test_pspnet101_trains():
     model = create_model("pspnet101", num_classes=3, seed=0)
     output = model(random_images(2), num_aux=1)
     assert output.logits.shape == (2, 3, 5, 6)
-    assert output.aux_logits.shape == (1, 3, 5, 6)
+    (aux_logits,) = output.aux_logits
+    assert aux_logits.shape == (1, 3, 5, 6)
     assert output.features.shape == (2, 4096, 5, 6)
-    (output.logits.sum() + output.aux_logits.sum()).backward()
+    (output.logits.sum() + aux_logits.sum()).backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 

@@ -10,6 +10,7 @@ import torch
 
 from tests.tiny_runs import ALL_TERMS, tiny_settings
 from tests.training.test_samples import make_maker
+from vstc.losses.cross_entropy import cross_entropy, labels_on_grid
 from vstc.losses.temporal import temporal_loss
 from vstc.models.catalog import create_model
 from vstc.training.batches import Batch, join_samples
@@ -83,6 +84,30 @@ def test_every_student_weight_gets_a_gradient_from_ce(batch: Batch) -> None:
     task = make_task("ce")
     loss_of(task, batch).total.backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in task.student.parameters())
+
+
+@pytest.mark.parametrize("aux_weight", [None, 0.3])
+def test_icnet_weighs_its_heads_at_their_own_resolution(
+    moving_dataset: Path, aux_weight: float | None
+) -> None:
+    maker = make_maker(moving_dataset, terms=("ce",), flow=False, aux_weight=aux_weight)
+    batch = join_samples([maker.make(0, slot) for slot in range(2)])
+    student = create_model("icnet", num_classes=3, seed=1)
+    settings = tiny_settings(terms=("ce",), aux_weight=aux_weight)
+    loss = loss_of(SegmentationTask(student, None, settings).train(), batch)
+    with torch.no_grad():
+        output = student(batch.images_B3HW)
+        labels = batch.labels_AHW
+        sixteenth, eighth = output.aux_logits
+        weights = (0.16, 0.4) if aux_weight is None else (aux_weight, aux_weight)
+        expected = (
+            cross_entropy(output.logits, labels_on_grid(labels, (9, 11)), ignore_index=255)
+            + weights[0] * cross_entropy(sixteenth, labels_on_grid(labels, (3, 3)))
+            + weights[1] * cross_entropy(eighth, labels_on_grid(labels, (5, 6)))
+        )
+    torch.testing.assert_close(loss.terms["ce"], expected)
+    loss.total.backward()
+    assert all(p.grad is not None for p in student.parameters())
 
 
 def test_auxiliary_head_sees_anchors_only(batch: Batch) -> None:

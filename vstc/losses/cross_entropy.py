@@ -1,4 +1,4 @@
-"""Cross entropy with an auxiliary head, optional class weights and hard example mining.
+"""Cross entropy with auxiliary heads, optional class weights and hard example mining.
 
 Shapes: B batch, C classes, h x w the grid of the logits, H x W the grid of the labels.
 """
@@ -39,6 +39,27 @@ def upsample(logits_BChw: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     if tuple(logits_BChw.shape[-2:]) == size:
         return logits_BChw
     return F.interpolate(logits_BChw, size=size, mode="bilinear", align_corners=True)
+
+
+def labels_on_grid(labels_BHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Pick the labels of the pixels that lie nearest to the cells of a grid, corners on corners.
+
+    Where the cells lie on pixels (sides of s n + 1 pixels and n + 1 cells), those are the labels
+    of exactly these pixels; `F.interpolate` in its mode `nearest` is up to s pixels off.
+
+    Args:
+        labels_BHW: Class ids.
+        size: Height and width of the grid.
+
+    Returns:
+        Class ids (B, *size).
+    """
+    for dim, length in zip((-2, -1), size, strict=True):
+        full = labels_BHW.shape[dim]
+        if full != length:
+            cells = torch.linspace(0, full - 1, length, device=labels_BHW.device).round().long()
+            labels_BHW = labels_BHW.index_select(dim, cells)
+    return labels_BHW
 
 
 @torch.no_grad()
@@ -118,23 +139,26 @@ def cross_entropy(
 @full_precision
 def segmentation_loss(
     logits_BChw: torch.Tensor,
-    aux_logits_BChw: torch.Tensor | None,
+    aux_logits: Sequence[torch.Tensor],
     labels_BHW: torch.Tensor,
     *,
-    aux_weight: float = 0.4,
+    aux_weights: Sequence[float] = (0.4,),
+    on_own_grid: bool = False,
     ignore_index: int = 255,
     class_weights: torch.Tensor | Sequence[float] | None = None,
     ohem: Ohem | None = None,
 ) -> torch.Tensor:
-    """Cross entropy of the main head plus `aux_weight` times that of the auxiliary head.
+    """Cross entropy of the main head plus weighted ones of the auxiliary heads.
 
     As in the released code of Liu et al. 2020, hard example mining concerns the main head only.
 
     Args:
         logits_BChw: Logits of the main head.
-        aux_logits_BChw: Logits of the auxiliary head, or None.
+        aux_logits: Logits (B, C, h', w') of each auxiliary head; may be empty.
         labels_BHW: Class ids.
-        aux_weight: Factor of the auxiliary term.
+        aux_weights: Factor of each auxiliary term.
+        on_own_grid: Compare the logits of each head with `labels_on_grid` (ICNet); else enlarge
+            the logits to the labels (PSPNet).
         ignore_index: Label of pixels without a class.
         class_weights: C factors such as `CITYSCAPES_WEIGHTS`.
         ohem: Hard example mining.
@@ -142,12 +166,17 @@ def segmentation_loss(
     Returns:
         A scalar.
     """
-    main = cross_entropy(
-        logits_BChw, labels_BHW, ignore_index=ignore_index, class_weights=class_weights, ohem=ohem
-    )
-    if aux_logits_BChw is None:
-        return main
-    auxiliary = cross_entropy(
-        aux_logits_BChw, labels_BHW, ignore_index=ignore_index, class_weights=class_weights
-    )
-    return main + aux_weight * auxiliary
+
+    def one_head(logits: torch.Tensor, ohem: Ohem | None) -> torch.Tensor:
+        labels = labels_BHW
+        if on_own_grid:
+            labels = labels_on_grid(labels_BHW, (logits.shape[-2], logits.shape[-1]))
+        return cross_entropy(
+            logits, labels, ignore_index=ignore_index, class_weights=class_weights, ohem=ohem
+        )
+
+    total = one_head(logits_BChw, ohem)
+    if aux_logits:
+        for logits, weight in zip(aux_logits, aux_weights, strict=True):
+            total = total + weight * one_head(logits, None)
+    return total

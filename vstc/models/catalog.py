@@ -8,6 +8,7 @@ from functools import partial
 import torch
 
 from vstc.errors import ConfigError, unknown_name
+from vstc.models.icnet import ICNet
 from vstc.models.pspnet import PSPNetMobileNetV2, PSPNetResNet, ResNetPlan
 from vstc.models.resnet import BasicBlock, Bottleneck
 from vstc.models.segmentation_model import SegmentationModel
@@ -72,9 +73,14 @@ def _on_mobilenet_v2(num_classes: int) -> SegmentationModel:
     return PSPNetMobileNetV2(name="pspnet-mobilenetv2", num_classes=num_classes)
 
 
+def _icnet(num_classes: int) -> SegmentationModel:
+    return ICNet(name="icnet", num_classes=num_classes)
+
+
 MODELS: dict[str, ModelBuilder] = {
     **{name: partial(_on_resnet, name, plan) for name, plan in _PLANS.items()},
     "pspnet-mobilenetv2": _on_mobilenet_v2,
+    "icnet": _icnet,
 }
 
 

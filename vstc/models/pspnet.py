@@ -46,6 +46,8 @@ class PSPNet(SegmentationModel):
         aux: Classifier on the middle map; None once it is dropped.
     """
 
+    context_tap = "cls.2"
+
     ppm: PyramidPooling
     cls: nn.Sequential
 
@@ -62,23 +64,17 @@ class PSPNet(SegmentationModel):
                 None means all. In eval mode it never runs.
 
         Returns:
-            Logits (B, K, h, w), auxiliary logits (num_aux, K, h, w) or None, and the output of the
-            pyramid (B, 2C, h, w).
+            Logits (B, K, h, w), one entry of auxiliary logits (num_aux, K, h, w) or none, and the
+            output of the pyramid (B, 2C, h, w).
         """
         maps = self.encode(self.normalize(images))
         features = self.ppm(maps.deep)
         logits = self.cls(features)
         return SegmentationOutput(logits, self._aux_logits(maps.middle, num_aux), features)
 
-    def _aux_logits(self, middle: torch.Tensor, num_aux: int | None) -> torch.Tensor | None:
-        if not self.training or self.aux is None or num_aux == 0:
-            return None
-        if num_aux is not None:
-            if not 0 < num_aux <= len(middle):
-                raise ValueError(f"num_aux is {num_aux} for a batch of {len(middle)} images")
-            middle = middle[:num_aux]
-        logits: torch.Tensor = self.aux(middle)
-        return logits
+    def _aux_logits(self, middle: torch.Tensor, num_aux: int | None) -> tuple[torch.Tensor, ...]:
+        count = self.count_aux(len(middle), num_aux)
+        return (self.aux(middle[:count]),) if self.aux is not None and count else ()
 
 
 @dataclass(frozen=True)

@@ -68,12 +68,13 @@ class SegmentationOutput:
 
     Attributes:
         logits: Class scores (B, K, h, w) at the network's output stride.
-        aux_logits: Class scores (num_aux, K, h, w) of the auxiliary head; None if it did not run.
+        aux_logits: Class scores (num_aux, K, h', w') of each auxiliary head, in the order of the
+            network's `aux_weights`; empty if they did not run.
         features: Features (B, F, h, w) that the classification head reads.
     """
 
     logits: torch.Tensor
-    aux_logits: torch.Tensor | None
+    aux_logits: tuple[torch.Tensor, ...]
     features: torch.Tensor
 
 
@@ -89,11 +90,19 @@ class SegmentationModel(nn.Module, ABC):
         output_stride: Pixels per grid cell.
         size_rule: Image sides that give exact grids; other sides work too, a little displaced.
         head_names: Parts that a foreign checkpoint may lack, trained at the higher learning rate.
+        aux_weights: Weight of the loss of each auxiliary head; the main head has 1.
+        trains_on_own_grid: The losses compare the logits of each head with labels picked at its
+            own resolution; else with all labels, enlarging the logits.
+        context_tap: Module whose output stands for what the network knows of a scene, to be
+            carried to other frames; see `vstc.models.taps`. None if it has no such module.
     """
 
     output_stride: ClassVar[int] = 8
     size_rule: ClassVar[SizeRule] = SizeRule(multiple=8, offset=1)
     head_names: ClassVar[tuple[str, ...]] = ("ppm", "cls", "aux")
+    aux_weights: ClassVar[tuple[float, ...]] = (0.4,)
+    trains_on_own_grid: ClassVar[bool] = False
+    context_tap: ClassVar[str | None] = None
 
     aux: nn.Module | None
     pixel_mean: torch.Tensor
@@ -117,9 +126,24 @@ class SegmentationModel(nn.Module, ABC):
 
         Args:
             images: RGB (B, 3, H, W), uint8 or float, 0..255.
-            num_aux: Run the auxiliary head on the first `num_aux` images only; None runs it on
-                all of them. It never runs in eval mode.
+            num_aux: Run the auxiliary heads on the first `num_aux` images only; None runs them on
+                all of them. They never run in eval mode.
         """
+
+    def count_aux(self, num_images: int, num_aux: int | None) -> int:
+        """Return how many of the images the auxiliary heads are to see.
+
+        Args:
+            num_images: Images in the batch.
+            num_aux: The argument of `forward`.
+        """
+        if not self.training or self.aux is None:
+            return 0
+        if num_aux is None:
+            return num_images
+        if not 0 <= num_aux <= num_images:
+            raise ValueError(f"num_aux is {num_aux} for a batch of {num_images} images")
+        return num_aux
 
     def normalize(self, images: torch.Tensor) -> torch.Tensor:
         """Return RGB pixels (B, 3, H, W) of range 0..255 as the network's own input."""

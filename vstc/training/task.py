@@ -129,11 +129,13 @@ class SegmentationTask(nn.Module):
 
     def _cross_entropy(self, batch: Batch, output: SegmentationOutput) -> torch.Tensor:
         weights = CITYSCAPES_WEIGHTS if self.settings.class_weights == "cityscapes" else None
+        aux_weight, own_weights = self.settings.aux_weight, self.student.aux_weights
         return segmentation_loss(
             output.logits[: batch.num_anchors],
             output.aux_logits,
             batch.labels_AHW,
-            aux_weight=self.settings.aux_weight,
+            aux_weights=own_weights if aux_weight is None else [aux_weight] * len(own_weights),
+            on_own_grid=self.student.trains_on_own_grid,
             class_weights=weights,
             ohem=self._ohem,
         )
