@@ -363,3 +363,31 @@ def test_a_class_that_is_hardly_there_is_warned_about(evaluate, scene, predictio
     assert rows["box"]["tc"] == 0
     assert rows["box"]["tc_pixels"] == 4
     assert "hardly there: box (4 pixels" in done.stderr
+
+
+def test_trimaps_are_three_classes(run, tmp_path):
+    def write(folder, *, radius):
+        for index in range(2):
+            y, x = np.mgrid[:40, :60]
+            distance = np.hypot(y - 20, x - 30 - index)
+            trimap = np.where(distance < 8 - radius, 255, np.where(distance < 8 + radius, 128, 0))
+            for name, image in (("maps", trimap), ("frames", trimap)):
+                (folder / name / "a").mkdir(parents=True, exist_ok=True)
+                Image.fromarray(image.astype(np.uint8)).save(folder / name / "a" / f"{index}.png")
+        return folder
+
+    true, thin = write(tmp_path / "true", radius=4), write(tmp_path / "thin", radius=2)
+    index = ("data", "index", "folder", true / "frames", "--labels", true / "maps")
+    run(*index, "--set", "label_encoding=trimaps", "-o", tmp_path / "index")
+    words = ("evaluate", thin / "maps", "--dataset", tmp_path / "index", "--format", "trimaps")
+    record = run(*words, "-o", tmp_path / "m", "--metrics", "miou", "--json").json
+    iou = {row["name"]: row["iou"] for row in record["per_class"]}
+    maps = [np.array(Image.open(f / "maps" / "a" / "0.png")) for f in (true, thin)]
+    for name, value in (("background", 0), ("unknown", 128), ("foreground", 255)):
+        both, either = np.logical_and(*(m == value for m in maps)), maps[0] == value
+        either = either | (maps[1] == value)
+        assert iou[name] == pytest.approx(both.sum() / either.sum(), abs=0.02)
+    assert record["totals"]["miou"] == pytest.approx(sum(iou.values()) / 3)
+    Image.fromarray(np.full((40, 60), 102, np.uint8)).save(true / "maps" / "a" / "1.png")
+    refused = run(*words, "-o", tmp_path / "m2", "--metrics", "miou", code=3)
+    assert "102" in refused.stderr

@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, LabelClass
 from vstc.formats.images import image_size, read_labels, read_mask
-from vstc.formats.label_encoding import LabelEncoding, label_ids_to_train_ids
+from vstc.formats.label_encoding import (
+    LabelEncoding,
+    label_ids_to_train_ids,
+    trimap_values_to_ids,
+)
 
 Array8 = NDArray[np.uint8]
 VOID = 255
@@ -38,6 +42,8 @@ def read_encoded_labels(
         return read_mask(path)
     if encoding is LabelEncoding.CITYSCAPES:
         return np.asarray(cv2.LUT(read_labels(path), label_ids_to_train_ids()), np.uint8)
+    if encoding is LabelEncoding.TRIMAPS:
+        return np.asarray(cv2.LUT(read_labels(path), trimap_values_to_ids()), np.uint8)
     return read_labels(path, classes)
 
 

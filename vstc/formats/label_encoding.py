@@ -14,18 +14,22 @@ CITYSCAPES_LABEL_IDS = (
     *(25, 26, 27, 28, 31, 32, 33),
 )
 CITYSCAPES_LAST_LABEL_ID = 33
+TRIMAP_VALUES = (0, 128, 255)
+_NO_TRIMAP_VALUE = 254
 
 
 class LabelEncoding(StrEnum):
     """What the values of label files mean.
 
     ``IDS``: ids of the class table. ``CITYSCAPES``: the label ids 0 .. 33 of Cityscapes, as
-    its server wants them. ``MASKS``: 0 is background, everything else is class 1.
+    its server wants them. ``MASKS``: 0 is background, everything else is class 1. ``TRIMAPS``:
+    0, 128 and 255 are background, unknown and foreground.
     """
 
     IDS = "ids"
     CITYSCAPES = "cityscapes-label-ids"
     MASKS = "masks"
+    TRIMAPS = "trimaps"
 
 
 def label_ids_to_train_ids() -> NDArray[np.uint8]:
@@ -45,4 +49,12 @@ def train_ids_to_label_ids() -> NDArray[np.uint8]:
     """Return the Cityscapes label id of every train id, (256,); 0, "unlabeled", for all others."""
     table = np.zeros(256, np.uint8)
     table[: len(CITYSCAPES_LABEL_IDS)] = CITYSCAPES_LABEL_IDS
+    return table
+
+
+def trimap_values_to_ids() -> NDArray[np.uint8]:
+    """Return the class id of every trimap value, (256,); what is none of the three stays so."""
+    table = np.arange(256, dtype=np.uint8)
+    table[: len(TRIMAP_VALUES)] = _NO_TRIMAP_VALUE
+    table[list(TRIMAP_VALUES)] = np.arange(len(TRIMAP_VALUES))
     return table

@@ -16,6 +16,7 @@ _HEIGHT = 320
 _DPI = 200
 _COLORS = "viridis_r"
 _PLAIN = "#ffffff"
+_LOG_FROM = 8  # times as fast: from here on the axis is logarithmic
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def _draw(figure: Any, axes: Any, tradeoff: Tradeoff) -> None:
             fontsize=11,
             color=INK,
         )
+    if tradeoff.x_key != CONSISTENCY and min(x) > 0 and max(x) > _LOG_FROM * min(x):
+        axes.set_xscale("log")
     axes.set_xlabel(_label(tradeoff.x_key))
     axes.set_ylabel(_label(ACCURACY))
     axes.grid(visible=True)

@@ -134,7 +134,7 @@ def test_an_artifact_says_itself_that_it_holds_label_ids(tmp_path: Path) -> None
 def test_masks_have_one_object_whatever_its_value(tmp_path: Path) -> None:
     put(tmp_path, gray(0, 255, 38, 0))
     assert read(tmp_path, TWO, "masks").tolist() == [[0, 1, 1, 0]]
-    with pytest.raises(InputError, match="has 3 classes, masks have two"):
+    with pytest.raises(InputError, match="has 3 classes, masks have 2"):
         read(tmp_path, CLASSES, "masks")
 
 

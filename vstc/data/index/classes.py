@@ -16,6 +16,10 @@ from vstc.formats.dataset import LabelClass
 from vstc.formats.label_encoding import LabelEncoding
 
 UNUSED_ID = 255
+_IMPLIED_NAMES = {
+    LabelEncoding.MASKS: ("background", "object"),
+    LabelEncoding.TRIMAPS: ("background", "unknown", "foreground"),
+}
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ def encoded_table(encoding: LabelEncoding) -> ClassTable | None:
     """Return the table that an encoding implies; None for plain ids, which imply none."""
     if encoding is LabelEncoding.CITYSCAPES:
         return ClassTable(CITYSCAPES_CLASSES, UNUSED_ID)
-    if encoding is LabelEncoding.MASKS:
-        names = ("background", "object")
+    names = _IMPLIED_NAMES.get(encoding)
+    if names is not None:
         classes = [
             LabelClass(id=i, name=name, color=distinct_color(i)) for i, name in enumerate(names)
         ]
@@ -89,15 +93,16 @@ def refuse_other_table(table: ClassTable, encoding: LabelEncoding, *, where: str
     """Refuse a table that does not go with an encoding.
 
     Raises:
-        InputError: Not the 19 classes of Cityscapes, or not two classes for masks.
+        InputError: Not the 19 classes of Cityscapes, two of masks, or three of trimaps.
     """
     classes = [entry for entry in table.classes if not entry.ignore]
     if encoding is LabelEncoding.CITYSCAPES:
         refuse_other_classes(classes, what=f"class table {where}")
-    if encoding is LabelEncoding.MASKS and len(classes) != 2:
+    names = _IMPLIED_NAMES.get(encoding)
+    if names is not None and len(classes) != len(names):
         raise InputError(
-            f"class table {where} has {len(classes)} classes, masks have two",
-            hint="background is class 0, the object class 1",
+            f"class table {where} has {len(classes)} classes, {encoding} have {len(names)}",
+            hint=f"the classes are, by their ids: {', '.join(names)}",
         )
 
 

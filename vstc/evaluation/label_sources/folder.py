@@ -21,7 +21,12 @@ from vstc.evaluation.label_sources.strays import StrayIds
 from vstc.formats.cityscapes import refuse_other_classes
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.images import read_color_labels, read_labels, read_mask
-from vstc.formats.label_encoding import CITYSCAPES_LAST_LABEL_ID, label_ids_to_train_ids
+from vstc.formats.label_encoding import (
+    CITYSCAPES_LAST_LABEL_ID,
+    TRIMAP_VALUES,
+    label_ids_to_train_ids,
+    trimap_values_to_ids,
+)
 
 PREDICTIONS_KIND = "vstc.predictions"
 _PLAIN = ("pred", "prediction")
@@ -34,8 +39,11 @@ ENDINGS: dict[PredictionFormat, tuple[str, ...]] = {
     PredictionFormat.COLORS: _PLAIN + _COLORS,
     PredictionFormat.CITYSCAPES: _PLAIN + _LABEL_IDS,
     PredictionFormat.MASKS: (*_PLAIN, "mask"),
+    PredictionFormat.TRIMAPS: (*_PLAIN, "trimap"),
     PredictionFormat.INSTANCES: (*_PLAIN, "instances"),
 }
+
+_CLASSES_OF = {PredictionFormat.MASKS: 2, PredictionFormat.TRIMAPS: 3}
 
 
 class FolderLabels:
@@ -165,13 +173,15 @@ def _table(dataset: Dataset, format: PredictionFormat) -> NDArray[np.uint8]:
         return label_ids_to_train_ids()
     if format is PredictionFormat.INSTANCES:
         return table
-    if format is PredictionFormat.MASKS:
-        if dataset.num_classes != 2:
+    if format in _CLASSES_OF:
+        wanted = _CLASSES_OF[format]
+        if dataset.num_classes != wanted:
             raise InputError(
-                f"data set {dataset.name} has {dataset.num_classes} classes, masks have two",
-                hint="vstc data index folder --set label_encoding=masks reads masks as labels",
+                f"data set {dataset.name} has {dataset.num_classes} classes, {format} have "
+                f"{wanted}",
+                hint=f"vstc data index folder --set label_encoding={format} reads such labels",
             )
-        return table
+        return trimap_values_to_ids() if format is PredictionFormat.TRIMAPS else table
     table[_void_ids(dataset)] = VOID
     return table
 
@@ -181,6 +191,9 @@ def _known_values(dataset: Dataset, format: PredictionFormat) -> NDArray[np.bool
     known = np.ones(256, np.bool_)
     if format is PredictionFormat.CITYSCAPES:
         known[CITYSCAPES_LAST_LABEL_ID + 1 : VOID] = False
+    elif format is PredictionFormat.TRIMAPS:
+        known[:] = False
+        known[list(TRIMAP_VALUES)] = True
     elif format not in (PredictionFormat.INSTANCES, PredictionFormat.MASKS):
         known[dataset.num_classes :] = False
         known[_void_ids(dataset)] = True

@@ -20,6 +20,7 @@ class PredictionFormat(StrEnum):
     ``AUTO``: ids or colours, each file as it is; class scores where the files are such.
     ``IDS``: ids of the class table, palette or grey. ``COLORS``: colours of the class table.
     ``CITYSCAPES``: label ids 0 .. 33 of Cityscapes. ``MASKS``: 0 is background, all else class 1.
+    ``TRIMAPS``: 0, 128 and 255 are background, unknown and foreground.
     ``INSTANCES``: ids that are no classes. ``PROBABILITIES``: a score of every class.
     """
 
@@ -28,6 +29,7 @@ class PredictionFormat(StrEnum):
     COLORS = "colors"
     CITYSCAPES = "cityscapes"
     MASKS = "masks"
+    TRIMAPS = "trimaps"
     INSTANCES = "instances"
     PROBABILITIES = "probabilities"
 
