@@ -148,7 +148,7 @@ def test_masks_are_two_classes_whatever_values_they_hold(tmp_path: Path) -> None
     assert set(labels.ravel()) == {0, 1}
     table = tmp_path / "classes.json"
     table.write_text(json.dumps([{"id": i, "name": str(i)} for i in range(3)]))
-    with pytest.raises(InputError, match="3 classes, masks have two"):
+    with pytest.raises(InputError, match="3 classes, masks have 2"):
         index(tmp_path / "images", **asked, classes=str(table))
 
 
