@@ -136,10 +136,15 @@ class FrameNetwork:
     @torch.inference_mode()
     def run(self, prepared: NetworkInput) -> torch.Tensor:
         """Run the network: logits (B, C, H, W) float32 on the device, at the size of the frames."""
-        padded, inner = prepared.images, prepared.inner
         with autocast(self.device):
-            output = self.model(padded)
-        logits = upsample_logits(output.logits.float(), (padded.shape[2], padded.shape[3]))
+            output = self.model(prepared.images)
+        return self.at_frame_size(output.logits, prepared)
+
+    @torch.inference_mode()
+    def at_frame_size(self, logits: torch.Tensor, prepared: NetworkInput) -> torch.Tensor:
+        """Bring logits on the network's grid to the size of the frames, (B, C, H, W) float32."""
+        padded, inner = prepared.images, prepared.inner
+        logits = upsample_logits(logits.float(), (padded.shape[2], padded.shape[3]))
         logits = logits[:, :, : inner[0], : inner[1]]
         if prepared.is_mirrored:
             logits = logits.flip(3)
