@@ -391,3 +391,14 @@ def test_trimaps_are_three_classes(run, tmp_path):
     Image.fromarray(np.full((40, 60), 102, np.uint8)).save(true / "maps" / "a" / "1.png")
     refused = run(*words, "-o", tmp_path / "m2", "--metrics", "miou", code=3)
     assert "102" in refused.stderr
+
+
+def test_propagated_predictions_are_scored_by_distance(evaluate, predictions):
+    log = "index,frame,key_index,distance,is_refined,flagged_share\n"
+    log += "".join(f"{i},pan_{i:03d},{i - i % 2},{i % 2},0,\n" for i in range(5))
+    (predictions / "pan" / "propagation.csv").write_text(log)
+    done = evaluate(predictions)
+    assert "distance from key frame" in done.stdout
+    record = evaluate(predictions, "--json", "--resume").json
+    assert [entry["distance"] for entry in record["per_distance"]] == [0]
+    assert record["totals"]["miou_propagated"] is None

@@ -74,6 +74,9 @@ def tables(record: Mapping[str, Any]) -> Group:
     if record["per_class"] and len(record["per_class"][0]) > 2:
         columns = in_order(record["per_class"][0].keys() - {"id", "name", "tc_pixels"})
         groups.append(_rows("class", record["per_class"], columns))
+    if record.get("per_distance"):
+        rows = [entry | {"id": entry["distance"]} for entry in record["per_distance"]]
+        groups.append(_rows("distance from key frame", rows, ("frames", "miou", "aacc")))
     clips = record["per_clip"]
     if len(clips) > 1:
         shown = clips[:_MAX_CLIPS]

@@ -13,11 +13,11 @@ from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.flow_plan import DEFAULT_FLOW_METHOD, FlowChoice, plan_flow
 from vstc.evaluation.flow_sources.source import FlowSource
 from vstc.evaluation.groups.base import MetricGroup
-from vstc.evaluation.groups.catalog import make_groups
+from vstc.evaluation.groups.catalog import distance_groups, make_groups
 from vstc.evaluation.label_sources.opening import TRUE_LABELS, open_label_source
 from vstc.evaluation.label_sources.source import OpenedSource
 from vstc.evaluation.propagated import propagation_flow_methods
-from vstc.evaluation.settings import EvaluateSettings
+from vstc.evaluation.settings import EvaluateSettings, Metric
 from vstc.formats.dataset import Clip, Dataset, dataset_ref, load_dataset
 
 
@@ -89,6 +89,8 @@ def plan_evaluation(
     if predictions != TRUE_LABELS:
         _refuse_missing_clips(clips, source, predictions)
     groups = make_groups(dataset, settings)
+    if Metric.MIOU in settings.metrics and predictions != TRUE_LABELS:
+        groups |= distance_groups(Path(predictions), dataset, clips, settings)
     choice = FlowChoice(stored=flow, cache=flow_cache, method=settings.flow_method)
     flow_source = plan_flow(
         dataset, dataset_ref("dataset", dataset_path), clips, groups.values(), choice

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from vstc.errors import ConfigError, unknown_name
 from vstc.evaluation.groups.base import MetricGroup
 from vstc.evaluation.groups.boundary import BoundaryGroup
 from vstc.evaluation.groups.consistency import ConsistencyGroup
+from vstc.evaluation.groups.distance import DistanceGroup
 from vstc.evaluation.groups.flicker import FlickerGroup
 from vstc.evaluation.groups.segmentation import SegmentationGroup
 from vstc.evaluation.groups.stability import StabilityGroup
 from vstc.evaluation.groups.video_consistency import VideoConsistencyGroup
 from vstc.evaluation.settings import EvaluateSettings, Metric
-from vstc.formats.dataset import Dataset
+from vstc.formats import propagation_log
+from vstc.formats.dataset import Clip, Dataset
 from vstc.metrics.consistency_protocol import ConsistencyProtocol
 
 Builder = Callable[[Dataset, EvaluateSettings], MetricGroup]
@@ -31,6 +34,34 @@ def make_groups(dataset: Dataset, settings: EvaluateSettings) -> dict[str, Metri
     """
     wanted = [metric for metric in _BUILDERS if metric in settings.metrics]
     return {metric.value: _BUILDERS[metric](dataset, settings) for metric in wanted}
+
+
+def distance_groups(
+    predictions: Path, dataset: Dataset, clips: Iterable[Clip], settings: EvaluateSettings
+) -> dict[str, MetricGroup]:
+    """Make the group that scores by distance from the key frame, for propagated predictions.
+
+    Args:
+        predictions: Folder of the predictions; propagated ones have a log in each clip's folder.
+        dataset: The class table.
+        clips: The clips that are judged.
+        settings: How classes are averaged.
+    """
+    if not any((predictions / clip.id / propagation_log.NAME).is_file() for clip in clips):
+        return {}
+
+    def distances(clip: Clip) -> dict[int, int]:
+        path = predictions / clip.id / propagation_log.NAME
+        log = propagation_log.read_propagation_log(path) if path.is_file() else []
+        return {entry.index: entry.distance for entry in log}
+
+    group = DistanceGroup(
+        dataset.num_classes,
+        distances=distances,
+        absent=settings.absent,
+        excluded=excluded_ids(dataset, settings),
+    )
+    return {"distance": group}
 
 
 def class_ids(dataset: Dataset, names: tuple[str, ...], *, setting: str) -> tuple[int, ...]:
