@@ -98,6 +98,11 @@ class ModelContract:
         torch.testing.assert_close(both[1:], model(images[1:]).logits, rtol=1e-3, atol=1e-4)
 
     @torch.no_grad()
+    def test_the_head_alone_classifies_the_features(self, model):
+        output = model.eval()(random_images(1))
+        torch.testing.assert_close(model.classify(output.features), output.logits)
+
+    @torch.no_grad()
     def test_pixels_are_normalized_inside(self, model):
         model.eval()
         images = random_images(1, 33, 65)

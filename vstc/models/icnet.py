@@ -10,15 +10,9 @@ import torch
 from torch import nn
 
 from vstc.models.icnet_parts import CONTEXT_CHANNELS, FUSED_CHANNELS, ICNetParts
+from vstc.models.pixels import CAFFE_BGR
 from vstc.models.resnet import initialize_convolutions
-from vstc.models.segmentation_model import (
-    InputConvention,
-    SegmentationModel,
-    SegmentationOutput,
-    SizeRule,
-)
-
-CAFFE_BGR = InputConvention(order="BGR", mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0))
+from vstc.models.segmentation_model import SegmentationModel, SegmentationOutput, SizeRule
 
 
 class ICNet(ICNetParts, SegmentationModel):
@@ -92,7 +86,11 @@ class ICNet(ICNetParts, SegmentationModel):
         enlarged = self.run_context_enlarging(sub24_sum, pixels)
         features = self.run_detail_fusion(enlarged, pixels)
         aux_logits = self._aux_logits((context, enlarged), num_aux)
-        return SegmentationOutput(self.conv6_cls(features), aux_logits, features)
+        return SegmentationOutput(self.classify(features), aux_logits, features)
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the class scores (B, K, h, w) of `sub12_sum_interp`."""
+        return self._run("conv6_cls", features)
 
     def _aux_logits(
         self, maps: tuple[torch.Tensor, ...], num_aux: int | None

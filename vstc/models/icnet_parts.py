@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vstc.models.conv_norm import ConvNorm
 from vstc.models.pyramid import BINS, BinAverage
 
 Size = tuple[int, int]
@@ -29,34 +30,6 @@ def grid_size(image_BCHW: torch.Tensor, stride: int) -> Size:
     """Return the size of a map at 1/stride of an image."""
     height, width = image_BCHW.shape[-2:]
     return (height - 1) // stride + 1, (width - 1) // stride + 1
-
-
-class ConvNorm(nn.Sequential):
-    """Convolution without bias (`conv`), batch norm (`bn`) and, unless it enters a sum, ReLU."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        *,
-        kernel_size: int = 3,
-        stride: int = 1,
-        dilation: int = 1,
-        is_activated: bool = True,
-    ) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels,
-            channels,
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=kernel_size // 2 * dilation,
-            dilation=dilation,
-            bias=False,
-        )
-        self.bn = nn.BatchNorm2d(channels)
-        if is_activated:
-            self.relu = nn.ReLU(inplace=True)
 
 
 class CornerResize(nn.Module):

@@ -69,8 +69,13 @@ class PSPNet(SegmentationModel):
         """
         maps = self.encode(self.normalize(images))
         features = self.ppm(maps.deep)
-        logits = self.cls(features)
+        logits = self.classify(features)
         return SegmentationOutput(logits, self._aux_logits(maps.middle, num_aux), features)
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the class scores (B, K, h, w) of the output of the pyramid."""
+        logits: torch.Tensor = self.cls(features)
+        return logits
 
     def _aux_logits(self, middle: torch.Tensor, num_aux: int | None) -> tuple[torch.Tensor, ...]:
         count = self.count_aux(len(middle), num_aux)

@@ -1,4 +1,4 @@
-"""What all segmentation networks have in common: input convention, output, parameter groups.
+"""What all segmentation networks have in common: grid, output, heads, parameter groups.
 
 Shapes: B images, H x W pixels, h x w grid of the output, K classes, F feature channels.
 """
@@ -8,37 +8,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import nn
 
-
-@dataclass(frozen=True)
-class InputConvention:
-    """Pixel statistics that a network was designed for; the network applies them itself.
-
-    Attributes:
-        order: Order of the channels inside the network; callers always give RGB.
-        mean: Subtracted from pixels of range 0..255, in the order of `order`.
-        std: Divides the difference, in the order of `order`.
-    """
-
-    order: Literal["RGB", "BGR"]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-    @property
-    def mean_rgb(self) -> tuple[float, float, float]:
-        """The colour that the network sees as zero, in RGB, 0..255 (for padding crops)."""
-        return self.mean if self.order == "RGB" else (self.mean[2], self.mean[1], self.mean[0])
-
-
-IMAGENET_RGB = InputConvention(
-    order="RGB",
-    mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
-    std=(0.229 * 255, 0.224 * 255, 0.225 * 255),
-)
+from vstc.models.pixels import IMAGENET_RGB, InputConvention, PixelModule
 
 
 @dataclass(frozen=True)
@@ -78,7 +53,7 @@ class SegmentationOutput:
     features: torch.Tensor
 
 
-class SegmentationModel(nn.Module, ABC):
+class SegmentationModel(PixelModule, ABC):
     """A network from RGB images to class scores on a coarse grid.
 
     Args:
@@ -105,20 +80,13 @@ class SegmentationModel(nn.Module, ABC):
     context_tap: ClassVar[str | None] = None
 
     aux: nn.Module | None
-    pixel_mean: torch.Tensor
-    pixel_std: torch.Tensor
 
     def __init__(
         self, *, name: str, num_classes: int, convention: InputConvention = IMAGENET_RGB
     ) -> None:
-        super().__init__()
+        super().__init__(convention)
         self.name = name
         self.num_classes = num_classes
-        self.convention = convention
-        # Not persistent: a state dict holds exactly the tensors of the released checkpoints.
-        mean, std = torch.tensor(convention.mean), torch.tensor(convention.std)
-        self.register_buffer("pixel_mean", mean.view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("pixel_std", std.view(1, 3, 1, 1), persistent=False)
 
     @abstractmethod
     def forward(self, images: torch.Tensor, *, num_aux: int | None = None) -> SegmentationOutput:
@@ -129,6 +97,10 @@ class SegmentationModel(nn.Module, ABC):
             num_aux: Run the auxiliary heads on the first `num_aux` images only; None runs them on
                 all of them. They never run in eval mode.
         """
+
+    @abstractmethod
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the class scores (B, K, h, w) of `SegmentationOutput.features`: the head alone."""
 
     def count_aux(self, num_images: int, num_aux: int | None) -> int:
         """Return how many of the images the auxiliary heads are to see.
@@ -144,13 +116,6 @@ class SegmentationModel(nn.Module, ABC):
         if not 0 <= num_aux <= num_images:
             raise ValueError(f"num_aux is {num_aux} for a batch of {num_images} images")
         return num_aux
-
-    def normalize(self, images: torch.Tensor) -> torch.Tensor:
-        """Return RGB pixels (B, 3, H, W) of range 0..255 as the network's own input."""
-        pixels = images.to(self.pixel_mean.dtype)
-        if self.convention.order == "BGR":
-            pixels = pixels.flip(1)
-        return (pixels - self.pixel_mean) / self.pixel_std
 
     def is_head(self, parameter_name: str) -> bool:
         """Tell whether a name of the state dict belongs to a head."""
