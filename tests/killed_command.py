@@ -47,7 +47,8 @@ def units(output: Path) -> int:
     log = output / "metrics.jsonl"
     if log.is_file():
         return log.read_bytes().count(b"\n")
-    return sum(1 for _ in output.rglob("*.png"))
+    kept_clips = (output / "clips").glob("*.json")
+    return sum(1 for _ in output.rglob("*.png")) + sum(1 for _ in kept_clips)
 
 
 def attempt(words: list[str]) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.scenes import write_predictions, write_scene
+from tests.killed_command import run_killed
 
 FILES = ("metrics.json", "per_pair.csv", "per_frame.csv")
 
@@ -59,3 +60,11 @@ def test_two_processes_write_the_same_bytes_and_one_speaks(judged, alone, tmp_pa
     done = start([*launcher, "-m", "vstc", *judged, "-o", tmp_path / "metrics"])
     assert contents(tmp_path / "metrics") == contents(alone)
     assert done.stdout.count("scene, shares in percent") == 1
+
+
+def test_killed_again_and_again_it_writes_the_same_bytes(judged, alone, tmp_path):
+    output = tmp_path / "metrics"
+    kills, code = run_killed([*judged, "--workers", 2], output, moments=(1, 2))
+    assert code == 0
+    assert kills >= 1
+    assert contents(output) == contents(alone)
