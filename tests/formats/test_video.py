@@ -163,3 +163,54 @@ def test_real_clip_has_the_frames_that_its_readme_names(real_data: Path) -> None
     with VideoReader(real_data / "video/udacity_clips/solidWhiteRight.mp4") as reader:
         assert (reader.info.width, reader.info.height, reader.info.fps) == (960, 540, 25.0)
         assert reader.count_frames() == 221
+
+
+def test_a_damaged_frame_in_the_middle_is_an_error_not_an_early_end(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    path = tmp_path / "v.mp4"
+    with VideoWriter(path, fps=25, size=(48, 64)) as writer:
+        for _ in range(20):
+            writer.write(random.integers(0, 256, (48, 64, 3), np.uint8))
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 5000] = bytes(5000)
+    path.write_bytes(data)
+    with VideoReader(path) as reader:
+        with pytest.raises(InputError, match=r"v\.mp4 is damaged: frame \d+ cannot be") as caught:
+            reader.count_frames()
+        hole = int(caught.value.message.split("frame ")[1].split()[0])
+        assert 0 < hole < 19
+        stream = reader.stream()
+        assert sum(1 for _, _ in zip(range(hole), stream, strict=False)) == hole
+        with pytest.raises(InputError, match=f"frame {hole} cannot be decoded"):
+            next(stream)
+        assert reader.read(hole - 1).shape == (48, 64, 3)
+
+
+def test_another_encoder_takes_the_place_of_one_that_opencv_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Picky:
+        """A writer that knows the last encoder only."""
+
+        def __init__(self, _path: str, codec: int, *_rest: object) -> None:
+            asked.append(codec.to_bytes(4, "little").decode())
+
+        def isOpened(self) -> bool:  # noqa: N802
+            return asked[-1] == known
+
+        def release(self) -> None: ...
+
+    monkeypatch.setattr(cv2, "VideoWriter", Picky)
+    monkeypatch.setattr(
+        Picky, "fourcc", staticmethod(lambda *c: int.from_bytes("".join(c).encode(), "little")),
+        raising=False,
+    )  # fmt: skip
+    known = "vp09"
+    VideoWriter(tmp_path / "a.mp4", fps=25, size=(48, 64)).__enter__()
+    assert asked == ["mp4v", "avc1", "vp09"]
+    known = "none"
+    with pytest.raises(OutputError, match="none of the encoders mp4v, avc1, vp09 for 64x48"):
+        VideoWriter(tmp_path / "a.mp4", fps=25, size=(48, 64)).__enter__()

@@ -17,6 +17,8 @@ from vstc.artifacts.atomic import output_failure
 from vstc.errors import InputError, OutputError
 
 Array8 = NDArray[np.uint8]
+_ATTEMPTS = 16
+_CODECS = ("mp4v", "avc1", "vp09")
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"})
 
 
@@ -41,6 +43,9 @@ class VideoInfo:
 class VideoReader:
     """Decodes a video; frame numbers are places in decoding order, never estimated by time.
 
+    A damaged frame that the decoder reports is an error; what it conceals, or leaves out without a
+    word, is not known here: then fewer frames are decoded than declared.
+
     Seeking in OpenCV lands beside the wanted frame with some files, so going forward decodes
     what lies between and going back starts anew: always exact, cheapest in order. An object
     belongs to one thread.
@@ -49,7 +54,8 @@ class VideoReader:
         path: The video file.
 
     Raises:
-        InputError: The file is missing, is no video, or holds not one whole frame.
+        InputError: The file is missing, is no video, or holds not one whole frame. While reading:
+            a frame in the middle is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -151,12 +157,21 @@ class VideoReader:
             )
 
     def _grab(self) -> bool:
-        """Decode the next frame without converting its colours."""
-        is_there = bool(self._capture.grab())
-        if is_there:
+        """Decode the next frame without converting its colours; tell whether there is one."""
+        if self._capture.grab():
             self._next += 1
             self._last = None
-        return is_there
+            return True
+        # At the end every attempt fails; at a damaged place a later one does not.
+        if any(self._capture.grab() for _ in range(_ATTEMPTS)):
+            hole = self._next
+            self._restart()
+            raise InputError(
+                f"video {self.path} is damaged: frame {hole} cannot be decoded, later ones can",
+                hint="copy the file again, or make a whole one of what is left: "
+                f"ffmpeg -i {self.path.name} whole.mp4",
+            )
+        return False
 
     def _retrieve(self) -> Array8:
         done, image = self._capture.retrieve()
@@ -167,6 +182,8 @@ class VideoReader:
 
 class VideoWriter:
     """Writes frames as MPEG-4 into an .mp4 file that appears, whole, when the context ends.
+
+    Where OpenCV was built without MPEG-4, H.264 or VP9 take its place.
 
     MPEG-4 stores even sizes only: an odd last row or column is doubled, so that nothing of
     the picture is lost. When the body fails, no file is left.
@@ -200,14 +217,19 @@ class VideoWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise output_failure(self.path, error) from error
-        codec = cv2.VideoWriter.fourcc(*"mp4v")
-        writer = cv2.VideoWriter(str(self._partial), codec, self._fps, (width, height))
-        if not writer.isOpened():
+        for codec in _CODECS:
+            number = cv2.VideoWriter.fourcc(*codec)
+            writer = cv2.VideoWriter(str(self._partial), number, self._fps, (width, height))
+            if writer.isOpened():
+                self._writer = writer
+                return self
             writer.release()
-            self._partial.unlink(missing_ok=True)
-            raise OutputError(f"cannot open video for writing: {self.path}")
-        self._writer = writer
-        return self
+        self._partial.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot open video for writing: {self.path}: OpenCV has none of the encoders "
+            f"{', '.join(_CODECS)} for {width}x{height}, or the folder refuses",
+            hint="install opencv-python-headless from PyPI, which has the first",
+        )
 
     def write(self, frame: Array8) -> None:
         """Append one (H, W, 3) uint8 RGB frame of the size given at the start."""
