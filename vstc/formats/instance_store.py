@@ -16,19 +16,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, Literal, Self
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any, Self
 
 from vstc.artifacts.atomic import atomic_path, atomic_write_json
-from vstc.artifacts.manifest import read_manifest
 from vstc.errors import InputError
 from vstc.formats.dataset import relative_root
+from vstc.formats.instance_index import INDEX, KIND, SCHEMA_VERSION, read_index
 from vstc.formats.rle import Rle, parse_rle
 
-INDEX = "instances.json"
-KIND = "vstc.instances"
-SCHEMA_VERSION = 1
 CLIPS = "clips"
 
 
@@ -95,36 +90,6 @@ class InstanceCategory:
     is_thing: bool = True
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _CategoryRecord(_Record):
-    id: int
-    name: str
-    is_thing: bool = True
-
-
-class _ClipRecord(_Record):
-    id: str
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
-    fps: float | None
-    frame_names: list[str]
-    frames: list[str] | None
-
-
-class _IndexRecord(_Record):
-    schema_name: Literal["vstc.instances"] = Field(alias="schema")
-    schema_version: int
-    name: str
-    source: str
-    root: str | None
-    has_identity: bool
-    categories: list[_CategoryRecord]
-    clips: list[_ClipRecord]
-
-
 class InstanceArchive:
     """Instance masks that were written earlier, read frame by frame.
 
@@ -146,7 +111,7 @@ class InstanceArchive:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        record = _read_index(folder)
+        record = read_index(folder)
         self.name = record.name
         self.source = record.source
         self.has_identity = record.has_identity
@@ -357,28 +322,6 @@ def _parse_mask(row: dict[str, Any], *, clip: InstanceClip, where: str) -> Insta
     size = [clip.height, clip.width]
     rle = parse_rle({"size": size, "counts": row["rle"]}, where=f"{where}, track {track}")
     return InstanceMask(track, int(row["category"]), float(row["score"]), rle)
-
-
-def _read_index(folder: Path) -> _IndexRecord:
-    path = folder / INDEX
-    if not path.is_file():
-        read_manifest(folder, kind=KIND)  # tells why it is not there
-        raise InputError(f"no instance masks at {folder}: {INDEX} is missing")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = int(content.get("schema_version", 0))
-        if version > SCHEMA_VERSION:
-            raise InputError(
-                f"{path} has schema version {version}, this vstc reads up to {SCHEMA_VERSION}",
-                hint="pip install --upgrade vstc",
-            )
-        return _IndexRecord.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path} is not an index: {where}: {first['msg']}") from error
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{path} is not readable: {error}") from error
 
 
 def _absolute_root(folder: Path, root: str) -> Path:
