@@ -59,14 +59,26 @@ def report_error(message: str, hint: str | None) -> None:
         console.print(f"\nhint: {hint}", markup=False)
 
 
-def result(data: Mapping[str, Any], *, as_json: bool, render: Callable[[], Any]) -> None:
+def result(
+    data: Mapping[str, Any],
+    *,
+    as_json: bool,
+    render: Callable[[], Any],
+    is_stdout_taken: bool = False,
+) -> None:
     """Print a command's result on stdout.
 
     Args:
         data: The result as plain JSON values; printed when ``as_json`` is set.
         as_json: Print one JSON object instead of the rendered form.
         render: Makes the rich renderable (or string) for people; called only when needed.
+        is_stdout_taken: Something else goes there: print for people on stderr, unless
+            ``--quiet``.
     """
+    if is_stdout_taken:
+        if not _QUIET:
+            _stderr().print(render(), markup=False)
+        return
     if as_json:
         sys.stdout.write(json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n")
         sys.stdout.flush()

@@ -20,10 +20,11 @@ from tests.moving import write_moving_dataset
 from tests.tiny_runs import write_run
 from vstc.artifacts.workspace import open_artifact
 from vstc.errors import InputError
-from vstc.formats.dataset import Clip, Dataset, load_dataset
+from vstc.formats.dataset import Dataset, load_dataset
 from vstc.formats.frames import FrameReader
 from vstc.formats.images import encode_rgb, read_labels
 from vstc.inference.checkpoint import TrainedNetwork, load_network
+from vstc.inference.frame_streams import ClipStream, StreamFrame
 from vstc.inference.inputs import open_frames
 from vstc.inference.network import FrameNetwork
 from vstc.inference.predict import predict_dataset
@@ -130,11 +131,11 @@ def test_frames_of_one_clip_that_differ_in_size_are_refused_in_a_batch(
         predict(trained, dataset, tmp_path / "out", batch=3)
 
 
-class CountingReader(FrameReader):
+class CountingStream(ClipStream):
     """Counts the frames that are alive at once."""
 
     def __init__(self, dataset: Dataset) -> None:
-        super().__init__(dataset)
+        super().__init__(dataset, dataset.clips[0])
         self.alive = self.most = 0
         self.guard = threading.Lock()
 
@@ -142,31 +143,31 @@ class CountingReader(FrameReader):
         with self.guard:
             self.alive -= 1
 
-    def read(self, clip: Clip, index: int) -> Any:
-        image = super().read(clip, index)
-        with self.guard:
-            self.alive += 1
-            self.most = max(self.most, self.alive)
-        weakref.finalize(image, self._gone)
-        return image
+    def _next(self) -> StreamFrame | None:
+        frame = super()._next()
+        if frame is not None:
+            with self.guard:
+                self.alive += 1
+                self.most = max(self.most, self.alive)
+            weakref.finalize(frame.image, self._gone)
+        return frame
 
 
 def most_alive(trained: TrainedNetwork, dataset: Dataset, work: Callable[[], None]) -> int:
-    reader, times, clip = CountingReader(dataset), StageTimes(), dataset.clips[0]
-    everything = range(len(clip.frames))
+    stream, times = CountingStream(dataset), StageTimes()
     settings: dict[str, Any] = {"scales": (1.0,), "flip": False, "batch": 2, "times": times}
     with WriteBehind(1, times) as writes:
-        for prediction in predict_frames(network_of(trained), reader, clip, everything, **settings):
+        for result in predict_frames(network_of(trained), stream, **settings):
 
-            def write(held: object = prediction) -> None:
+            def write(held: object = result) -> None:
                 work()
 
             writes.submit(write)
-            del prediction, write
+            del result, write
     gc.collect()
-    assert times.frames == len(clip.frames)
-    assert reader.alive == 0
-    return reader.most
+    assert times.frames == stream.num_frames
+    assert stream.alive == 0
+    return stream.most
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.004])

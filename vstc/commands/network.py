@@ -1,4 +1,4 @@
-"""What ``predict`` and ``pseudo-label`` share: open a run and frames, work, print."""
+"""A network of ours on frames: open a run, open frames, work, print."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vstc.inference.checkpoint import ClassTable
     from vstc.inference.inputs import FrameInput
     from vstc.inference.network import FrameNetwork
-    from vstc.inference.settings import PredictSettings, PseudoLabelSettings
+    from vstc.inference.settings import PseudoLabelSettings
 
 Checkpoint = Annotated[
     str | None, typer.Option("--checkpoint", help="best (default) or last of a run folder.")
@@ -63,7 +63,7 @@ def run_network(
     run: Path,
     frames: Path,
     output: Path,
-    settings: PredictSettings | PseudoLabelSettings,
+    settings: PseudoLabelSettings,
     *,
     work: Work,
     count: Callable[[Opened], int],
@@ -91,11 +91,12 @@ def run_network(
     """
     from vstc import console
     from vstc.artifacts.workspace import check_output, open_artifact
-    from vstc.formats.dataset import write_dataset
     from vstc.inference.checkpoint import checkpoint_ref
     from vstc.inference.inputs import open_frames
 
     frame_input = open_frames(frames, output=output)
+    for remark in frame_input.remarks:
+        console.warn(remark)
     artifact: dict[str, Any] = {
         "kind": kind,
         "config": settings.as_json(),
@@ -103,7 +104,9 @@ def run_network(
         "existing": existing,
     }
     check_output(output, **artifact)
-    opened = _open(run, frame_input, settings, device=device, workers=workers)
+    network, table = open_network(run, checkpoint=settings.checkpoint, device=device)
+    clips = frame_input.dataset.select(settings.split, limit=settings.limit)
+    opened = Opened(network, table, frame_input, clips, workers or os.cpu_count() or 1)
     total = count(opened)
     if is_dry_run:
         plan = {"clips": len(opened.clips), "units": total, "device": str(opened.network.device)}
@@ -111,35 +114,32 @@ def run_network(
         return
     with open_artifact(output, **artifact) as workspace:
         if not workspace.is_complete:
-            if frame_input.is_raw and kind == "vstc.predictions":
-                write_dataset(output, frame_input.dataset.record)
             with console.track(kind.removeprefix("vstc."), total, unit="frames") as advance:
                 summary = work(opened, workspace, advance)
             workspace.finish(metrics=summary, volatile=["timing.json"])
         assert workspace.manifest is not None
         shown = workspace.manifest["metrics"]
-    console.result(shown, as_json=as_json, render=lambda: _table(shown))
+    console.result(shown, as_json=as_json, render=lambda: summary_table(shown))
 
 
-def _open(
-    run: Path,
-    frames: FrameInput,
-    settings: PredictSettings | PseudoLabelSettings,
-    *,
-    device: str,
-    workers: int | None,
-) -> Opened:
+def open_network(run: Path, *, checkpoint: str, device: str) -> tuple[FrameNetwork, ClassTable]:
+    """Load a network and its classes.
+
+    Raises:
+        InputError: There is no such run, or it is damaged.
+        SetupError: The device is not there.
+    """
     from vstc.inference.checkpoint import load_network
     from vstc.inference.network import FrameNetwork, pick_device
 
     place = pick_device(device)
-    trained = load_network(run, which=settings.checkpoint)
+    trained = load_network(run, which=checkpoint)
     network = FrameNetwork(trained.model, device=place, input_scale=trained.input_scale)
-    clips = frames.dataset.select(settings.split, limit=settings.limit)
-    return Opened(network, trained.table, frames, clips, workers or os.cpu_count() or 1)
+    return network, trained.table
 
 
-def _table(values: dict[str, Any]) -> Any:
+def summary_table(values: dict[str, Any]) -> Any:
+    """Show a summary: single values, and a table by class where there is one."""
     from rich.console import Group
     from rich.table import Table
 

@@ -1,74 +1,31 @@
-"""Predict every frame on its own, streaming, into a folder of label maps."""
+"""Predict every frame on its own, streaming, into files and into a pipe."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from vstc.artifacts.workspace import Workspace
-from vstc.formats.cityscapes import refuse_other_classes
+from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, class_palette
-from vstc.formats.frames import FrameReader
-from vstc.formats.images import (
-    encode_gray,
-    encode_labels,
-    image_size,
-    overlay_labels,
-    read_labels,
-)
-from vstc.formats.label_encoding import train_ids_to_label_ids
-from vstc.formats.video import VideoWriter
+from vstc.formats.images import read_labels
 from vstc.inference.checkpoint import ClassTable
+from vstc.inference.frame_streams import ClipStream, FrameStream, LiveStream
 from vstc.inference.network import FrameNetwork
+from vstc.inference.read_ahead import ReadAhead
+from vstc.inference.results import FrameResult, ResultSink, open_sinks
 from vstc.inference.settings import PredictSettings
-from vstc.inference.stream import (
-    Prediction,
-    StageTimes,
-    WriteBehind,
-    predict_frames,
-    unfinished,
-)
+from vstc.inference.sinks.in_thread import InThread
+from vstc.inference.sinks.label_files import LabelFile, LabelFiles, confidence_file, label_file
+from vstc.inference.sinks.overlay_video import DEFAULT_FPS, OverlayVideo, overlay_file
+from vstc.inference.sinks.score_file import ScoreFiles, score_file
+from vstc.inference.stream import StageTimes, predict_frames, unfinished
 
-Array8 = NDArray[np.uint8]
 TIMING = "timing.json"
-_DEFAULT_FPS = 25.0
-
-
-@dataclass(frozen=True)
-class LabelFile:
-    """How class ids are written.
-
-    Attributes:
-        values: (256,) what is written for each class id.
-        palette: (256, 3) RGB, the colour of each written value.
-    """
-
-    values: Array8
-    palette: Array8
-
-    @classmethod
-    def of(cls, table: ClassTable, settings: PredictSettings) -> LabelFile:
-        """Choose values and colours.
-
-        Raises:
-            InputError: The format is Cityscapes', but the classes are others.
-        """
-        values = np.arange(256, dtype=np.uint8)
-        if settings.format == "cityscapes":
-            refuse_other_classes(table.classes, what="the checkpoint")
-            values = train_ids_to_label_ids()
-        written = [c.model_copy(update={"id": int(values[c.id])}) for c in table.classes]
-        return cls(values, class_palette(written))
-
-    def encode(self, labels: Array8) -> bytes:
-        """Encode (H, W) class ids as PNG."""
-        return encode_labels(np.asarray(cv2.LUT(labels, self.values), np.uint8), self.palette)
+END_OF_STREAM, READER_GONE, INTERRUPTED = "end of stream", "reader gone", "interrupt"
+_DECODED_AHEAD = 4
 
 
 def count_frames(table: ClassTable, clips: list[Clip], settings: PredictSettings) -> int:
@@ -77,7 +34,7 @@ def count_frames(table: ClassTable, clips: list[Clip], settings: PredictSettings
     Raises:
         InputError: As ``LabelFile.of``.
     """
-    LabelFile.of(table, settings)
+    LabelFile.of(table, settings.format)
     return sum(len(clip.frames) for clip in clips)
 
 
@@ -88,9 +45,10 @@ def predict_dataset(
     clips: list[Clip],
     settings: PredictSettings,
     *,
-    workspace: Workspace,
+    workspace: Workspace | None,
     workers: int,
     advance: Callable[[int], None],
+    outlet: ResultSink | None = None,
 ) -> dict[str, Any]:
     """Predict clips into ``<clip>/<frame>.png``; frames that are there already are kept.
 
@@ -100,96 +58,195 @@ def predict_dataset(
         dataset: Where the frames are.
         clips: What to predict.
         settings: Test-time augmentation and what to write.
-        workspace: The output.
+        workspace: The output; None writes no files.
         workers: Threads that encode and write.
         advance: Takes the number of frames just finished.
+        outlet: Takes all results too; for an output that is not resumed.
 
     Returns:
         Timing figures.
+
+    Raises:
+        InputError: A frame cannot be read; those before it are kept.
+        BrokenPipeError: The reader of the outlet is gone; finished files are kept.
     """
     times = StageTimes()
-    reader = FrameReader(dataset)
-    file = LabelFile.of(table, settings)
+    file = LabelFile.of(table, settings.format)
+    sinks = (
+        [] if workspace is None else _file_sinks(workspace, table, file, settings, workers, times)
+    )
+    sinks += [] if outlet is None else [outlet]
     total = sum(len(clip.frames) for clip in clips)
     done = 0
-    with WriteBehind(workers, times) as writes:
-        for clip in clips:
-            names = clip.frame_names
-            missing = unfinished(
-                range(len(names)),
-                batch=settings.batch,
-                is_done=partial(_is_written, workspace, clip, settings),
-            )
-            done += len(names) - len(missing)
-            advance(len(names) - len(missing))
-            predictions = predict_frames(
-                network,
-                reader,
-                clip,
-                missing,
-                scales=settings.scales,
-                flip=settings.flip,
-                batch=settings.batch,
-                times=times,
-            )
-            for prediction in predictions:
-                name = names[prediction.index]
-                writes.submit(_writer(workspace, clip, name, prediction, file, settings))
-                done += 1
-                workspace.progress(done, total)
-                advance(1)
-            if settings.overlay:
-                writes.drain()
-                _write_overlay(workspace, reader, clip, file.palette)
-    summary = times.as_json()
-    workspace.write_json(TIMING, summary | {"network_ms": times.network_ms})
-    return summary
+
+    def count(finished: int) -> None:
+        nonlocal done
+        done += finished
+        advance(finished)
+        if workspace is not None:
+            workspace.progress(done, total)
+
+    for clip in clips:
+        missing = _missing(workspace, clip, settings)
+        count(len(clip.frames) - len(missing))
+        if missing:
+            stream = ClipStream(dataset, clip, indices=missing)
+            try:
+                _predict_clip(network, stream, sinks, settings, times=times, count=count)
+            except InputError as error:
+                raise _with_kept(error, done if workspace is not None else 0) from error
+        if settings.overlay and workspace is not None:
+            _write_overlay(workspace, dataset, clip, file)
+    return _summary(times, workspace)
 
 
-def label_file(clip: Clip, frame_name: str) -> str:
-    """Return where the label map of a frame lies in a predictions artifact."""
-    return f"{clip.id}/{frame_name}.png"
+def predict_live(
+    network: FrameNetwork,
+    table: ClassTable,
+    stream: LiveStream,
+    settings: PredictSettings,
+    *,
+    workspace: Workspace | None,
+    workers: int,
+    advance: Callable[[int], None],
+    outlet: ResultSink | None = None,
+) -> dict[str, Any]:
+    """Predict frames that come once, until they end or nobody wants them any more.
+
+    Ctrl-C and a reader that goes away end the stream; what was predicted is whole. Arguments as
+    ``predict_dataset``, but for the stream.
+
+    Returns:
+        Timing figures, what came in, and what ended it.
+
+    Raises:
+        InputError: There was no frame, or the stream broke; frames before are kept.
+        KeyboardInterrupt: Ctrl-C before the first frame.
+    """
+    times = StageTimes()
+    sinks = [outlet] if outlet is not None else []
+    if workspace is not None:
+        file = LabelFile.of(table, settings.format)
+        sinks += _file_sinks(workspace, table, file, settings, workers, times, keeps_part=True)
+        if settings.overlay:
+            video = OverlayVideo(workspace, class_palette(table.classes), keeps_part=True)
+            sinks.append(InThread(video, times))
+    stream.limit = settings.limit
+    done = 0
+
+    def count(finished: int) -> None:
+        nonlocal done
+        done += finished
+        advance(finished)
+        if workspace is not None:
+            workspace.progress(done, 0)
+
+    ended = END_OF_STREAM
+    try:
+        _predict_clip(network, stream, sinks, settings, times=times, count=count)
+    except BrokenPipeError:
+        ended = READER_GONE
+    except KeyboardInterrupt:
+        if done == 0:
+            raise
+        ended = INTERRUPTED
+    except InputError as error:
+        raise _with_kept(error, done if workspace is not None else 0) from error
+    if done == 0 and ended == END_OF_STREAM:
+        raise InputError(f"{stream.clip_id} held no frame")
+    came = {"clip": stream.clip_id, "size": list(stream.size), "fps": stream.fps, "ended": ended}
+    return _summary(times, workspace) | came
 
 
-def confidence_file(clip: Clip, frame_name: str) -> str:
-    """Return where the confidence of a frame lies in a predictions artifact."""
-    return f"{clip.id}/confidence/{frame_name}.png"
+def _predict_clip(
+    network: FrameNetwork,
+    stream: FrameStream,
+    sinks: Sequence[ResultSink],
+    settings: PredictSettings,
+    *,
+    times: StageTimes,
+    count: Callable[[int], None],
+) -> None:
+    with open_sinks(sinks, stream.clip_id, size=stream.size, fps=stream.fps):
+        results = predict_frames(
+            network,
+            stream,
+            scales=settings.scales,
+            flip=settings.flip,
+            batch=settings.batch,
+            times=times,
+            keep_probabilities=settings.probabilities,
+        )
+        with closing(results):
+            for result in results:
+                for sink in sinks:
+                    sink.write(result)
+                count(1)
+
+
+def _file_sinks(
+    workspace: Workspace,
+    table: ClassTable,
+    file: LabelFile,
+    settings: PredictSettings,
+    workers: int,
+    times: StageTimes,
+    *,
+    keeps_part: bool = False,
+) -> list[ResultSink]:
+    sinks: list[ResultSink] = [
+        LabelFiles(workspace, file, confidence=settings.confidence, workers=workers, times=times)
+    ]
+    if settings.probabilities:
+        scores = ScoreFiles(workspace, len(table.classes), keeps_part=keeps_part)
+        sinks.append(InThread(scores, times))
+    return sinks
+
+
+def _missing(workspace: Workspace | None, clip: Clip, settings: PredictSettings) -> list[int]:
+    """Return the frames still to predict: of a clip without its whole score file, all."""
+    everything = range(len(clip.frames))
+    has_no_scores = (
+        workspace is not None and settings.probabilities and not workspace.has(score_file(clip.id))
+    )
+    if workspace is None or has_no_scores:
+        return list(everything)
+    is_done = partial(_is_written, workspace, clip, settings)
+    return unfinished(everything, batch=settings.batch, is_done=is_done)
 
 
 def _is_written(workspace: Workspace, clip: Clip, settings: PredictSettings, index: int) -> bool:
     frame_name = clip.frame_names[index]
-    is_complete = workspace.has(label_file(clip, frame_name))
+    is_complete = workspace.has(label_file(clip.id, frame_name))
     return is_complete and (
-        not settings.confidence or workspace.has(confidence_file(clip, frame_name))
+        not settings.confidence or workspace.has(confidence_file(clip.id, frame_name))
     )
 
 
-def _writer(
-    workspace: Workspace,
-    clip: Clip,
-    frame_name: str,
-    prediction: Prediction,
-    file: LabelFile,
-    settings: PredictSettings,
-) -> Callable[[], None]:
-    def write() -> None:
-        if settings.confidence:
-            data = encode_gray(prediction.confidence)
-            workspace.write_bytes(confidence_file(clip, frame_name), data)
-        labels = file.encode(prediction.labels)
-        workspace.write_bytes(label_file(clip, frame_name), labels)
-
-    return write
-
-
-def _write_overlay(workspace: Workspace, reader: FrameReader, clip: Clip, palette: Array8) -> None:
+def _write_overlay(workspace: Workspace, dataset: Dataset, clip: Clip, file: LabelFile) -> None:
     """Write the clip as a video with its label colours, from the finished label maps."""
-    name = f"{clip.id}/overlay.mp4"
-    if workspace.has(name):
+    if workspace.has(overlay_file(clip.id)):
         return
-    fps = (clip.fps or _DEFAULT_FPS) / (clip.frame_step or 1)
-    size = image_size(workspace.path / label_file(clip, clip.frame_names[0]))
-    with VideoWriter(workspace.path / name, fps=fps, size=size) as video:
-        for frame, frame_name in zip(reader.stream(clip), clip.frame_names, strict=True):
-            labels = read_labels(workspace.path / label_file(clip, frame_name))
-            video.write(overlay_labels(frame, labels, palette))
+    stream = ClipStream(dataset, clip)
+    video = OverlayVideo(workspace, file.palette)
+    fps = (clip.fps or DEFAULT_FPS) / (clip.frame_step or 1)
+    with (
+        open_sinks([video], clip.id, size=stream.size, fps=fps),
+        ReadAhead(stream, depth=_DECODED_AHEAD) as frames,
+    ):
+        for frame in frames:
+            labels = read_labels(workspace.path / label_file(clip.id, frame.name))
+            video.write(FrameResult(frame.index, frame.name, frame.image, labels))
+
+
+def _with_kept(error: InputError, frames: int) -> InputError:
+    if frames == 0:
+        return error
+    return InputError(f"{error.message} ({frames} finished frames are kept)", hint=error.hint)
+
+
+def _summary(times: StageTimes, workspace: Workspace | None) -> dict[str, Any]:
+    summary = times.as_json()
+    if workspace is not None:
+        workspace.write_json(TIMING, summary | {"network_ms": times.network_ms})
+    return summary

@@ -25,18 +25,13 @@ from vstc.formats.dataset import (
     relative_root,
     write_dataset,
 )
-from vstc.formats.frames import FrameReader
 from vstc.formats.images import encode_gray, encode_labels, read_labels
 from vstc.inference.checkpoint import ClassTable
+from vstc.inference.frame_streams import ClipStream
 from vstc.inference.network import FrameNetwork
+from vstc.inference.results import FrameResult
 from vstc.inference.settings import PseudoLabelSettings
-from vstc.inference.stream import (
-    Prediction,
-    StageTimes,
-    WriteBehind,
-    predict_frames,
-    unfinished,
-)
+from vstc.inference.stream import StageTimes, WriteBehind, predict_frames, unfinished
 
 Array8 = NDArray[np.uint8]
 TIMING = "timing.json"
@@ -196,7 +191,7 @@ class _FirstPass:
     ) -> None:
         self._network = network
         self._palette = class_palette(table.classes)
-        self._reader = FrameReader(dataset)
+        self._dataset = dataset
         self._settings = settings
         self._workspace = workspace
         self._times = times
@@ -225,23 +220,22 @@ class _FirstPass:
 
         return unfinished(plan.indices, batch=self._settings.batch, is_done=is_done)
 
-    def _predict(self, clip: Clip, indices: list[int]) -> Iterator[Prediction]:
+    def _predict(self, clip: Clip, indices: list[int]) -> Iterator[FrameResult]:
         return predict_frames(
             self._network,
-            self._reader,
-            clip,
-            indices,
+            ClipStream(self._dataset, clip, indices=indices),
             scales=self._settings.scales,
             flip=self._settings.flip,
             batch=self._settings.batch,
             times=self._times,
         )
 
-    def _writer(self, clip: Clip, prediction: Prediction) -> Callable[[], None]:
-        name = clip.frame_names[prediction.index]
+    def _writer(self, clip: Clip, prediction: FrameResult) -> Callable[[], None]:
+        name = prediction.name
 
         def write() -> None:
             # The class ids come last: where they are, the confidence is too.
+            assert prediction.confidence is not None
             confidence = encode_gray(prediction.confidence)
             self._workspace.write_bytes(_file("confidence", clip, name), confidence)
             labels = encode_labels(prediction.labels, self._palette)

@@ -13,7 +13,7 @@ class PredictSettings(Settings):
     """How every frame is predicted on its own.
 
     ``format`` is what the label maps hold: ``ids`` of the classes, or the label ids that the
-    server of ``cityscapes`` wants.
+    server of ``cityscapes`` wants. ``limit`` counts clips; of a pipe or a camera, frames.
     """
 
     split: str | None = None
@@ -22,6 +22,7 @@ class PredictSettings(Settings):
     flip: bool = False
     confidence: bool = False
     overlay: bool = False
+    probabilities: bool = False
     format: Literal["ids", "cityscapes"] = "ids"
     batch: int = Field(1, ge=1)
     limit: int | None = Field(None, ge=1)

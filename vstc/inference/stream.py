@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from vstc.errors import InputError
-from vstc.formats.dataset import Clip
-from vstc.formats.frames import FrameReader
+from vstc.inference.frame_streams import FrameStream, StreamFrame
 from vstc.inference.network import FrameNetwork
+from vstc.inference.read_ahead import ReadAhead
+from vstc.inference.results import FrameResult
 
 Array8 = NDArray[np.uint8]
 _DECODED_AHEAD = 4
@@ -53,59 +54,45 @@ class StageTimes:
         }
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """Class ids and their probability for one frame.
-
-    Attributes:
-        index: Place of the frame in its clip.
-        frame: (H, W, 3) RGB.
-        labels: (H, W) uint8 ids.
-        confidence: (H, W) uint8, probability of the predicted class times 255, rounded.
-    """
-
-    index: int
-    frame: Array8
-    labels: Array8
-    confidence: Array8
-
-
 def predict_frames(
     network: FrameNetwork,
-    reader: FrameReader,
-    clip: Clip,
-    indices: Sequence[int],
+    stream: FrameStream,
     *,
     scales: Sequence[float],
     flip: bool,
     batch: int,
     times: StageTimes,
-) -> Iterator[Prediction]:
-    """Predict frames of a clip in order, the next ones being decoded meanwhile.
+    keep_probabilities: bool = False,
+) -> Generator[FrameResult]:
+    """Predict frames in order, the next ones being decoded meanwhile; closes the stream.
 
     Args:
         network: The network.
-        reader: Reads the frames.
-        clip: The clip.
-        indices: Which frames, rising.
+        stream: The frames.
         scales: Factors of the test-time augmentation; (1.0,) for none.
         flip: Average with the mirrored frame.
         batch: Frames in a forward pass.
         times: Is added to.
+        keep_probabilities: Give those of all classes too.
+
+    Raises:
+        InputError: A frame cannot be read, or frames of one batch differ in size.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
-        pending: deque[Future[Array8]] = deque()
-        to_come = iter(indices)
-        waiting: list[tuple[int, Array8]] = []
-        for index in indices:
-            while len(pending) < _DECODED_AHEAD and (ahead := next(to_come, None)) is not None:
-                pending.append(pool.submit(reader.read, clip, ahead))
-            started = time.perf_counter()
-            waiting.append((index, pending.popleft().result()))
+    settings: dict[str, Any] = {"scales": scales, "flip": flip, "times": times}
+    settings["keep_probabilities"] = keep_probabilities
+    with ReadAhead(stream, depth=_DECODED_AHEAD) as frames:
+        waiting: list[StreamFrame] = []
+        started = time.perf_counter()
+        for frame in frames:
             times.decode += time.perf_counter() - started
-            if len(waiting) == batch or index == indices[-1]:
-                yield from _forward(network, waiting, scales=scales, flip=flip, times=times)
+            waiting.append(frame)
+            del frame
+            if len(waiting) == batch:
+                yield from _forward(network, waiting, **settings)
                 waiting = []
+            started = time.perf_counter()
+        if waiting:
+            yield from _forward(network, waiting, **settings)
 
 
 def unfinished(indices: Sequence[int], *, batch: int, is_done: Callable[[int], bool]) -> list[int]:
@@ -139,40 +126,47 @@ def average_probabilities(
 
 def _forward(
     network: FrameNetwork,
-    waiting: list[tuple[int, Array8]],
+    waiting: list[StreamFrame],
     *,
     scales: Sequence[float],
     flip: bool,
     times: StageTimes,
-) -> Iterator[Prediction]:
-    frames = [frame for _, frame in waiting]
-    if any(frame.shape != frames[0].shape for frame in frames):
+    keep_probabilities: bool,
+) -> Iterator[FrameResult]:
+    images = [frame.image for frame in waiting]
+    if any(image.shape != images[0].shape for image in images):
         raise InputError(
-            f"frames of one clip differ in size: {sorted({frame.shape[:2] for frame in frames})}"
+            f"frames of one clip differ in size: {sorted({image.shape[:2] for image in images})}"
         )
     started = time.perf_counter()
+    probabilities: NDArray[Any] | None = None
     with torch.inference_mode():
-        mean = average_probabilities(network, frames, scales=scales, flip=flip)
+        mean = average_probabilities(network, images, scales=scales, flip=flip)
         confidence, labels = mean.max(dim=1)
         ids = labels.to(torch.uint8).cpu().numpy()
         shares = confidence.mul(255).round_().to(torch.uint8).cpu().numpy()
+        if keep_probabilities:
+            probabilities = mean.to(torch.float16).cpu().numpy()
     seconds = time.perf_counter() - started
     times.network += seconds
-    times.frames += len(frames)
-    times.network_ms.append(1000 * seconds / len(frames))
-    for place, (index, frame) in enumerate(waiting):
-        yield Prediction(index, frame, ids[place], shares[place])
+    times.frames += len(images)
+    times.network_ms.append(1000 * seconds / len(images))
+    for place, frame in enumerate(waiting):
+        of_frame = None if probabilities is None else probabilities[place]
+        yield FrameResult(frame.index, frame.name, frame.image, ids[place], shares[place], of_frame)
 
 
 class WriteBehind:
     """Runs writes in threads; holds a bounded number, and raises their errors.
 
     Args:
-        workers: Threads.
+        workers: Threads; one keeps the order.
         times: Is added to.
+        most: How many writes may wait or run.
     """
 
-    def __init__(self, workers: int, times: StageTimes) -> None:
+    def __init__(self, workers: int, times: StageTimes, *, most: int = _WRITES_PENDING) -> None:
+        self._most = most
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="write")
         self._pending: deque[Future[None]] = deque()
         self._times = times
@@ -181,7 +175,7 @@ class WriteBehind:
         """Queue a write, waiting for the oldest when too many are queued."""
         self._pending.append(self._pool.submit(write))
         started = time.perf_counter()
-        while len(self._pending) > _WRITES_PENDING:
+        while len(self._pending) > self._most:
             self._pending.popleft().result()
         self._times.write += time.perf_counter() - started
 
@@ -191,6 +185,11 @@ class WriteBehind:
         while self._pending:
             self._pending.popleft().result()
         self._times.write += time.perf_counter() - started
+
+    def settle(self) -> None:
+        """Wait for all writes and pass over their errors: another one is being raised."""
+        while self._pending:
+            self._pending.popleft().exception()
 
     def __enter__(self) -> WriteBehind:
         return self

@@ -1,0 +1,1 @@
+"""Where results of frames go; see ``vstc.inference.results.ResultSink``."""
