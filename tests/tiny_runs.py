@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.moving import CLASSES
 from vstc.artifacts.workspace import open_artifact
 from vstc.formats.dataset import load_dataset
 from vstc.inference.checkpoint import BEST, ClassTable, describe_network, write_checkpoint
@@ -20,6 +21,7 @@ FAST: dict[str, Any] = {
     "val_split": None,
     "checkpoint_every": 1000,
 }
+TABLE = ClassTable(CLASSES, 255)
 ALL_TERMS = ("ce", "sf", "pf", "mf", "tl")
 
 

@@ -95,7 +95,7 @@ def test_a_batch_on_a_device_is_the_same_batch() -> None:
 
 
 def stream(maker: SampleMaker, workers: int) -> BatchStream:
-    return BatchStream(maker, num_slots=2, workers=workers, pin_memory=False)
+    return BatchStream(maker, join_samples, num_slots=2, workers=workers, pin_memory=False)
 
 
 def test_batches_are_the_same_from_one_worker_and_from_four(moving_dataset: Path) -> None:

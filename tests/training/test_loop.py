@@ -13,7 +13,7 @@ import torch
 
 from tests.killed_command import run_killed
 from tests.moving import write_moving_dataset
-from tests.tiny_runs import tiny_settings, write_run
+from tests.tiny_runs import TABLE, tiny_settings, write_run
 from tests.training.test_samples import make_maker
 from vstc.artifacts.manifest import read_manifest
 from vstc.artifacts.workspace import Workspace, open_artifact
@@ -249,7 +249,8 @@ def test_a_truncated_frame_ends_the_training_by_name(tmp_path: Path) -> None:
 
 def temporal_loss_of(run_folder: Path, dataset: Path) -> float:
     """Temporal loss of a trained network on a few pairs that are always the same."""
-    task = SegmentationTask(load_network(run_folder).model, None, tiny_settings(terms=("tl",)))
+    settings = tiny_settings(terms=("tl",))
+    task = SegmentationTask(load_network(run_folder).model, None, settings, table=TABLE)
     upright = {"scale": (1.0, 1.0), "flip": 0.0, "crop": (41, 57), "temporal_share": 1.0}
     maker = make_maker(dataset, terms=("ce", "tl"), **upright)
     with torch.no_grad():

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import torch
 
-from tests.tiny_runs import ALL_TERMS, tiny_settings
+from tests.tiny_runs import ALL_TERMS, TABLE, tiny_settings
 from tests.training.test_samples import make_maker
 from vstc.losses.cross_entropy import cross_entropy, labels_on_grid
 from vstc.losses.temporal import temporal_loss
 from vstc.models.catalog import create_model
 from vstc.training.batches import Batch, join_samples
 from vstc.training.optimizer import make_optimizer, poly_rate, set_rate
-from vstc.training.task import SegmentationTask, StepLoss, gradient_norms
+from vstc.training.step import StepLoss, gradient_norms
+from vstc.training.task import SegmentationTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TRIPLETS: dict[str, Any] = {"tl": {"pairs": "both"}}
@@ -31,7 +32,7 @@ def make_task(*terms: str, **changes: Any) -> SegmentationTask:
     settings = tiny_settings(terms=terms, **changes)
     student = create_model("pspnet-tiny", num_classes=3, seed=1)
     teacher = create_model("pspnet-small", num_classes=3, seed=2)
-    return SegmentationTask(student, teacher, settings).train()
+    return SegmentationTask(student, teacher, settings, table=TABLE).train()
 
 
 def loss_of(task: SegmentationTask, batch: Batch) -> StepLoss:
@@ -71,7 +72,7 @@ def test_teacher_is_neither_trained_nor_changed(batch: Batch) -> None:
     teacher = create_model("pspnet-small", num_classes=3, seed=2)
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
     student = create_model("pspnet-tiny", num_classes=3, seed=1)
-    task = SegmentationTask(student, teacher, settings)
+    task = SegmentationTask(student, teacher, settings, table=TABLE)
     task.train()
     loss_of(task, batch).total.backward()
     assert not any(module.training for module in teacher.modules())
@@ -94,7 +95,7 @@ def test_icnet_weighs_its_heads_at_their_own_resolution(
     batch = join_samples([maker.make(0, slot) for slot in range(2)])
     student = create_model("icnet", num_classes=3, seed=1)
     settings = tiny_settings(terms=("ce",), aux_weight=aux_weight)
-    loss = loss_of(SegmentationTask(student, None, settings).train(), batch)
+    loss = loss_of(SegmentationTask(student, None, settings, table=TABLE).train(), batch)
     with torch.no_grad():
         output = student(batch.images_B3HW)
         labels = batch.labels_AHW
@@ -203,7 +204,7 @@ def test_a_student_like_its_teacher_has_no_distillation_loss(batch: Batch) -> No
     settings = tiny_settings(terms=("sf", "pf", "mf"), mf={"enlarge": 0.0})
     student = create_model("pspnet-tiny", num_classes=3, seed=1)
     teacher = create_model("pspnet-tiny", num_classes=3, seed=1)
-    task = SegmentationTask(student, teacher, settings)
+    task = SegmentationTask(student, teacher, settings, table=TABLE)
     student.eval()
     for name, value in loss_of(task, batch).terms.items():
         # sf is a cross entropy with the teacher's own entropy taken off.
@@ -212,7 +213,7 @@ def test_a_student_like_its_teacher_has_no_distillation_loss(batch: Batch) -> No
 
 def test_weights_of_the_convlstm_stay_in_their_range(batch: Batch) -> None:
     task = make_task("ce", "mf", weights={"mf": 1000.0}, mf={"clip": 0.05})
-    optimizer = make_optimizer(task.student, task.multi_frame, task.settings)
+    optimizer = make_optimizer(task.parameter_groups(), task.settings)
     assert task.multi_frame is not None
     before = [p.clone() for p in task.multi_frame.parameters()]
     set_rate(optimizer, 10.0)
@@ -227,7 +228,7 @@ def test_weights_of_the_convlstm_stay_in_their_range(batch: Batch) -> None:
 
 def test_a_frozen_convlstm_is_not_trained(batch: Batch) -> None:
     task = make_task("ce", "mf", mf={"lstm": "frozen"})
-    optimizer = make_optimizer(task.student, task.multi_frame, task.settings)
+    optimizer = make_optimizer(task.parameter_groups(), task.settings)
     assert len(optimizer.param_groups) == 2
     loss_of(task, batch).total.backward()
     assert task.multi_frame is not None
@@ -249,7 +250,8 @@ def test_gradient_norms_are_those_of_each_weighted_term(batch: Batch) -> None:
 def test_heads_learn_faster_and_the_rate_falls_to_nothing() -> None:
     settings = tiny_settings(steps=10, lr=0.02, head_lr=10.0)
     model = create_model("pspnet-tiny", num_classes=3, seed=0)
-    optimizer = make_optimizer(model, None, settings)
+    task = SegmentationTask(model, None, settings, table=TABLE)
+    optimizer = make_optimizer(task.parameter_groups(), settings)
     rates = [poly_rate(step, settings) for step in range(11)]
     assert rates[0] == 0.02
     assert rates[5] == pytest.approx(0.02 * 0.5**0.9)

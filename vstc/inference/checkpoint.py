@@ -21,6 +21,8 @@ from vstc.models.catalog import create_model
 from vstc.models.segmentation_model import SegmentationModel
 
 SCHEMA = "vstc.checkpoint"
+REFINER_SCHEMA = "vstc.refiner"
+KNOWN_SCHEMAS = frozenset({SCHEMA, REFINER_SCHEMA})
 SCHEMA_VERSION = 1
 LAST, BEST = "last.pt", "best.pt"
 
@@ -60,28 +62,37 @@ class TrainedNetwork:
     step: int
 
 
-def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+def write_checkpoint(path: Path, content: Mapping[str, Any], *, schema: str = SCHEMA) -> None:
     """Write a checkpoint atomically.
 
     Args:
         path: The file.
         content: Tensors and plain Python values; schema and version are added.
+        schema: What it is a checkpoint of.
     """
     buffer = io.BytesIO()
-    torch.save({"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **content}, buffer)
+    torch.save({"schema": schema, "schema_version": SCHEMA_VERSION, **content}, buffer)
     atomic_write_bytes(path, buffer.getbuffer())
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path, *, schema: str = SCHEMA) -> dict[str, Any]:
     """Read a checkpoint of ours; code inside it is never run.
+
+    Args:
+        path: The file.
+        schema: What it must be a checkpoint of.
 
     Raises:
         InputError: Missing, truncated, holding code, foreign, or newer.
     """
     if not path.is_file():
         raise InputError(f"checkpoint not found: {path}")
-    content = _load(path)
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+    loaded = _load(path)
+    content: dict[str, Any] = loaded if isinstance(loaded, dict) else {}
+    found = content.get("schema")
+    if found in KNOWN_SCHEMAS and found != schema:
+        raise InputError(f"{path} is a {found}, but a {schema} is needed here")
+    if found != schema:
         raise InputError(
             f"{path} is not a checkpoint of vstc",
             hint="start a training from foreign weights with --init",

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 
-from vstc.training.samples import Sample, SampleMaker
+from vstc.training.samples import Sample
+from vstc.training.step import AnyBatch
 
+SampleT = TypeVar("SampleT")
+SampleT_co = TypeVar("SampleT_co", covariant=True)
+BatchT = TypeVar("BatchT", bound=AnyBatch)
 _STEPS_AHEAD = 3
 
 
@@ -44,6 +49,19 @@ class Batch:
     def num_anchors(self) -> int:
         """How many labelled frames lead the batch."""
         return int(self.labels_AHW.shape[0])
+
+    @property
+    def num_images(self) -> int:
+        """How many frames the batch holds."""
+        return int(self.images_B3HW.shape[0])
+
+    def pinned(self) -> Batch:
+        """Return the batch with frames and labels in page-locked memory."""
+        return replace(
+            self,
+            images_B3HW=self.images_B3HW.pin_memory(),
+            labels_AHW=self.labels_AHW.pin_memory(),
+        )
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device, channels last; the host does not wait for the copies."""
@@ -109,7 +127,14 @@ def _stack_fields(fields: list[np.ndarray]) -> torch.Tensor | None:
     return torch.from_numpy(np.stack(fields)).permute(0, 3, 1, 2).contiguous()
 
 
-class BatchStream:
+class MakesSamples(Protocol[SampleT_co]):
+    """Builds the sample of a slot at a step; several threads call it at once."""
+
+    def make(self, step: int, slot_index: int) -> SampleT_co:
+        """Build a sample; the same arguments always give the same sample."""
+
+
+class BatchStream(Generic[SampleT, BatchT]):
     """Makes the batches of a range of steps in threads, a few steps ahead.
 
     Decoding, warping and flow decompression release the GIL, so threads suffice.
@@ -119,24 +144,32 @@ class BatchStream:
 
     Args:
         maker: Builds the samples.
+        join: Joins the samples of a step.
         num_slots: Samples in a batch.
         workers: Threads.
         pin_memory: Put batches into page-locked memory, for copies to a GPU.
     """
 
     def __init__(
-        self, maker: SampleMaker, *, num_slots: int, workers: int, pin_memory: bool
+        self,
+        maker: MakesSamples[SampleT],
+        join: Callable[[list[SampleT]], BatchT],
+        *,
+        num_slots: int,
+        workers: int,
+        pin_memory: bool,
     ) -> None:
         self._maker = maker
+        self._join = join
         self._num_slots = num_slots
         self._workers = workers
         self._pin_memory = pin_memory
         self.wait_seconds = 0.0
 
-    def batches(self, first_step: int, last_step: int) -> Iterator[tuple[int, Batch]]:
+    def batches(self, first_step: int, last_step: int) -> Iterator[tuple[int, BatchT]]:
         """Yield (step, batch) for first_step <= step < last_step."""
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="samples")
-        ahead: deque[list[Future[Sample]]] = deque()
+        ahead: deque[list[Future[SampleT]]] = deque()
 
         def submit(step: int) -> None:
             if step < last_step:
@@ -151,16 +184,7 @@ class BatchStream:
                 samples = [future.result() for future in ahead.popleft()]
                 self.wait_seconds += time.perf_counter() - started
                 submit(step + _STEPS_AHEAD)
-                yield step, self._join(samples)
+                batch = self._join(samples)
+                yield step, batch.pinned() if self._pin_memory else batch
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-    def _join(self, samples: list[Sample]) -> Batch:
-        batch = join_samples(samples)
-        if not self._pin_memory:
-            return batch
-        return replace(
-            batch,
-            images_B3HW=batch.images_B3HW.pin_memory(),
-            labels_AHW=batch.labels_AHW.pin_memory(),
-        )

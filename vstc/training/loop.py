@@ -1,4 +1,4 @@
-"""The training loop: one for teacher, baseline and student."""
+"""The training loop: one for teacher, baseline, student and refiner."""
 
 from __future__ import annotations
 
@@ -6,31 +6,22 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import torch
 
 from vstc.artifacts.workspace import Workspace
 from vstc.errors import VstcError
-from vstc.inference.checkpoint import (
-    BEST,
-    LAST,
-    ClassTable,
-    describe_network,
-    load_state,
-    read_checkpoint,
-    write_checkpoint,
-)
-from vstc.inference.network import FrameNetwork, autocast
-from vstc.models.segmentation_model import SegmentationModel
-from vstc.training.batches import Batch, BatchStream
+from vstc.inference.checkpoint import BEST, LAST, load_state, read_checkpoint, write_checkpoint
+from vstc.inference.network import autocast
+from vstc.training.batches import BatchStream, BatchT, SampleT
 from vstc.training.log import RunLog, read_log
 from vstc.training.optimizer import make_optimizer, poly_rate, set_rate
-from vstc.training.settings import TrainSettings
-from vstc.training.task import SegmentationTask, StepLoss, gradient_norms
-from vstc.training.validation import Scores
+from vstc.training.settings import LoopSettings
+from vstc.training.step import StepLoss, TrainingTask, gradient_norms
 
-Validate = Callable[[FrameNetwork], Scores]
+Scores = dict[str, float | None]
+Validate = Callable[[], Scores]
 _AFTER_DIVERGENCE = "start anew with a lower --lr and --overwrite"
 
 
@@ -67,30 +58,29 @@ class Throughput:
         }
 
 
-class TrainingRun:
+class TrainingRun(Generic[SampleT, BatchT]):
     """Trains a network into a run folder; stopped at any moment, it resumes exactly.
 
     Batches are a pure function of seed and step, so weights, optimizer and torch's random state
     at a step are all that a resumed run needs to take the same path.
 
     Args:
-        task: Student, teacher and terms.
+        task: What is trained, on its device.
         stream: Makes the batches.
         settings: The run's settings.
         workspace: The run folder.
-        table: Classes, for the checkpoints.
         device: Where to compute.
-        validate: Measures the network; None when there is nothing to measure it on.
+        validate: Measures the network as it is: ``miou``, by which the best is chosen, and other
+            scores; None when there is nothing to measure it on.
     """
 
     def __init__(
         self,
-        task: SegmentationTask,
-        stream: BatchStream,
-        settings: TrainSettings,
+        task: TrainingTask,
+        stream: BatchStream[SampleT, BatchT],
+        settings: LoopSettings,
         *,
         workspace: Workspace,
-        table: ClassTable,
         device: torch.device,
         validate: Validate | None,
     ) -> None:
@@ -98,10 +88,9 @@ class TrainingRun:
         self._stream = stream
         self._settings = settings
         self._workspace = workspace
-        self._table = table
         self._device = device
         self._validate = validate
-        self._optimizer = make_optimizer(task.student, task.multi_frame, settings)
+        self._optimizer = make_optimizer(task.parameter_groups(), settings)
         self._best: dict[str, Any] = {"miou": None, "tc": None, "step": 0}
         self._step = 0
 
@@ -128,7 +117,7 @@ class TrainingRun:
             on_device = batch.to(self._device)
             self._step = step + 1
             measured = self._one_step(step, on_device)
-            pace.images += int(batch.images_B3HW.shape[0])
+            pace.images += batch.num_images
             pace.steps += 1
             if self._is_due(self._settings.log_every) or self._wants_norms():
                 log.add("step", self._step, measured() | pace.rates(self._stream.wait_seconds))
@@ -143,16 +132,16 @@ class TrainingRun:
             advance(1)
         return self._summary()
 
-    def _one_step(self, step: int, batch: Batch) -> Callable[[], dict[str, Any]]:
+    def _one_step(self, step: int, batch: BatchT) -> Callable[[], dict[str, Any]]:
         """Do one step and return a function that reads its values off the device."""
         settings = self._settings
         rate = poly_rate(step, settings)
         set_rate(self._optimizer, rate)
         with autocast(self._device, enabled=settings.amp == "auto"):
-            loss = self._task(batch)
+            loss: StepLoss = self._task(batch)
         norms = gradient_norms(loss) if self._wants_norms() else {}
         self._optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
+        loss.total.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._task.after_step()
 
@@ -192,47 +181,41 @@ class TrainingRun:
 
     def _validate_now(self, log: RunLog) -> None:
         assert self._validate is not None
-        network = FrameNetwork(
-            self._task.student, device=self._device, input_scale=self._settings.input_scale
-        )
-        scores = self._validate(network)
+        scores = self._validate()
         self._task.train()
         log.add("validation", self._step, scores)
         best = self._best["miou"]
         if scores["miou"] is not None and (best is None or scores["miou"] > best):
-            self._best = {"miou": scores["miou"], "tc": scores["tc"], "step": self._step}
+            self._best = {"miou": scores["miou"], "tc": scores.get("tc"), "step": self._step}
             self._save(BEST)
 
     def _save(self, name: str) -> None:
-        state = self._task.multi_frame.state_dict() if self._task.multi_frame else {}
         content = {
             "step": self._step,
-            "network": describe_network(
-                self._task.student, self._table, self._settings.input_scale
-            ),
-            "weights": self._task.student.state_dict(),
+            "weights": self._task.trained.state_dict(),
             "best": dict(self._best),
+            **self._task.describe(),
         }
         if name == LAST:
+            content |= {beside: m.state_dict() for beside, m in self._task.beside.items()}
             content |= {
                 "optimizer": self._optimizer.state_dict(),
-                "multi_frame": state,
                 "torch_random": torch.get_rng_state(),
                 "settings": self._settings.model_dump_json(),
             }
             if self._device.type == "cuda":
                 content["cuda_random"] = torch.cuda.get_rng_state(self._device)
-        write_checkpoint(self._workspace.path / name, content)
+        write_checkpoint(self._workspace.path / name, content, schema=self._task.schema)
 
     def _restore(self) -> None:
         """Go back to the last checkpoint, if there is one."""
         path = self._workspace.path / LAST
         if not path.is_file():
             return
-        content = read_checkpoint(path)
-        load_state(self._task.student, content["weights"], path)
-        if self._task.multi_frame is not None:
-            load_state(self._task.multi_frame, content["multi_frame"], path)
+        content = read_checkpoint(path, schema=self._task.schema)
+        load_state(self._task.trained, content["weights"], path)
+        for name, module in self._task.beside.items():
+            load_state(module, content[name], path)
         self._optimizer.load_state_dict(content["optimizer"])
         torch.set_rng_state(content["torch_random"])
         if self._device.type == "cuda" and "cuda_random" in content:
@@ -241,7 +224,6 @@ class TrainingRun:
         self._best = dict(content["best"])
 
     def _summary(self) -> dict[str, Any]:
-        student: SegmentationModel = self._task.student
         lines = [line for line in read_log(self._workspace.path) if line["event"] == "step"]
         rates = [line["images_per_second"] for line in lines]
         waits = [line["data_wait_share"] for line in lines]
@@ -252,7 +234,7 @@ class TrainingRun:
             "best_step": self._best["step"],
             "best_miou": self._best["miou"],
             "best_tc": self._best["tc"],
-            "parameters": sum(p.numel() for p in student.parameters()),
+            "parameters": sum(p.numel() for p in self._task.trained.parameters()),
             "images_per_second": sorted(rates)[len(rates) // 2] if rates else None,
             "data_wait_share": sorted(waits)[len(waits) // 2] if waits else None,
         }

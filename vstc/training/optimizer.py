@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
-from torch import nn
 
-from vstc.models.segmentation_model import SegmentationModel
-from vstc.training.settings import TrainSettings
+from vstc.training.settings import LoopSettings
+from vstc.training.step import ParameterGroup
 
 
-def make_optimizer(
-    model: SegmentationModel, extra: nn.Module | None, settings: TrainSettings
-) -> torch.optim.SGD:
-    """Build SGD with the backbone at the base rate and the heads (ppm, cls, aux) at 10x.
+def make_optimizer(groups: Iterable[ParameterGroup], settings: LoopSettings) -> torch.optim.SGD:
+    """Build SGD; groups without parameters are left out.
 
     Args:
-        model: The network.
-        extra: Further parameters at the base rate, such as the ConvLSTM; None for none.
+        groups: Parameters and the factors of their rates.
         settings: Rates, momentum and weight decay.
     """
-    groups = [
-        {"params": list(model.backbone_parameters()), "factor": 1.0},
-        {"params": list(model.head_parameters()), "factor": settings.head_lr},
-    ]
-    trained = [p for p in extra.parameters() if p.requires_grad] if extra is not None else []
-    if trained:
-        groups.append({"params": trained, "factor": 1.0})
     return torch.optim.SGD(
-        groups, lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
+        [
+            {"params": list(group.parameters), "factor": group.factor}
+            for group in groups
+            if group.parameters
+        ],
+        lr=settings.lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
     )
 
 
-def poly_rate(step: int, settings: TrainSettings) -> float:
+def poly_rate(step: int, settings: LoopSettings) -> float:
     """Return the base rate at a step: lr (1 - step / steps)^power."""
     left = 1.0 - step / settings.steps
     return float(settings.lr * left**settings.power)

@@ -63,23 +63,19 @@ class SingleFrameSettings(Settings):
     reduce: Literal["pixel", "etc"] = "pixel"
 
 
-class TrainSettings(Settings):
-    """All that a training run depends on, apart from its inputs.
+class LoopSettings(Settings):
+    """What every training by the loop depends on, whatever is trained.
 
     Sizes are (height, width) in pixels of the network input; a crop side must be 8 n + 1, and
-    ICNet is best off with 32 n + 1. ``aux_weight`` is the weight of every auxiliary head in place
-    of the network's own: 0.4, and 0.16 and 0.4 for ICNet.
+    ICNet is best off with 32 n + 1.
     """
 
-    model: str = "pspnet18"
-    init: str | None = None
     split: str | None = "train"
     val_split: str | None = "val"
     limit: int | None = Field(None, ge=1)
     seed: int = 0
     deterministic: bool = False
 
-    input_scale: float = Field(1.0, gt=0, le=4)
     crop: tuple[int, int] = (769, 769)
     scale: tuple[float, float] = (0.5, 2.0)
     flip: float = Field(0.5, ge=0, le=1)
@@ -94,24 +90,7 @@ class TrainSettings(Settings):
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(1e-4, ge=0)
     power: float = Field(0.9, ge=0)
-    aux_weight: float | None = Field(None, ge=0)
-    class_weights: Literal["none", "cityscapes"] = "none"
-    ohem: str | None = None
     amp: Literal["auto", "off"] = "auto"
-    bn_batches: Literal["joint", "per-frame"] = "joint"
-
-    terms: tuple[Term, ...] = ("ce",)
-    weights: TermWeights = TermWeights()
-    tl: TemporalSettings = TemporalSettings()
-    pf: PairwiseSettings = PairwiseSettings()
-    mf: MultiFrameSettings = MultiFrameSettings()
-    sf: SingleFrameSettings = SingleFrameSettings()
-    sampling: Literal["symmetric", "independent", "adjacent"] = "independent"
-    gap: int = Field(2, ge=1)
-    frames: Literal[2, 3] = 3
-    temporal_share: float | None = Field(None, ge=0, le=1)
-    temporal_anchors: Literal["labelled", "any"] = "labelled"
-    ratio: tuple[int, int] = (1, 1)
 
     validate_every: int = Field(500, ge=1)
     val_limit: int | None = Field(None, ge=1)
@@ -135,6 +114,36 @@ class TrainSettings(Settings):
         if not 0 < scale[0] <= scale[1]:
             raise ValueError("give the lower and the upper factor, both above 0")
         return scale
+
+
+class TrainSettings(LoopSettings):
+    """All that the training of a network depends on, apart from its inputs.
+
+    ``aux_weight`` is the weight of every auxiliary head in place of the network's own: 0.4, and
+    0.16 and 0.4 for ICNet.
+    """
+
+    model: str = "pspnet18"
+    init: str | None = None
+    input_scale: float = Field(1.0, gt=0, le=4)
+
+    aux_weight: float | None = Field(None, ge=0)
+    class_weights: Literal["none", "cityscapes"] = "none"
+    ohem: str | None = None
+    bn_batches: Literal["joint", "per-frame"] = "joint"
+
+    terms: tuple[Term, ...] = ("ce",)
+    weights: TermWeights = TermWeights()
+    tl: TemporalSettings = TemporalSettings()
+    pf: PairwiseSettings = PairwiseSettings()
+    mf: MultiFrameSettings = MultiFrameSettings()
+    sf: SingleFrameSettings = SingleFrameSettings()
+    sampling: Literal["symmetric", "independent", "adjacent"] = "independent"
+    gap: int = Field(2, ge=1)
+    frames: Literal[2, 3] = 3
+    temporal_share: float | None = Field(None, ge=0, le=1)
+    temporal_anchors: Literal["labelled", "any"] = "labelled"
+    ratio: tuple[int, int] = (1, 1)
 
     @field_validator("ohem")
     @classmethod

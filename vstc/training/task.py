@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
+from vstc.inference.checkpoint import SCHEMA, ClassTable, describe_network
 from vstc.losses.cross_entropy import CITYSCAPES_WEIGHTS, Ohem, segmentation_loss
 from vstc.losses.multiframe import MultiFrameLoss
 from vstc.losses.pairwise import pairwise_frames_loss
@@ -15,28 +17,12 @@ from vstc.losses.temporal import temporal_loss
 from vstc.models.segmentation_model import SegmentationModel, SegmentationOutput
 from vstc.training.batches import Batch
 from vstc.training.settings import TrainSettings
+from vstc.training.step import ParameterGroup, StepLoss, TrainingTask
 
 DISTILLED = frozenset({"sf", "pf", "mf"})
 
 
-@dataclass(frozen=True)
-class StepLoss:
-    """The loss of one step.
-
-    Attributes:
-        total: Weighted sum of the terms, to call ``backward`` on.
-        terms: Unweighted value of each term, without gradient.
-        weighted: Weighted terms with gradient, by name.
-        logits: The student's logits, for gradient norms.
-    """
-
-    total: torch.Tensor
-    terms: dict[str, torch.Tensor]
-    weighted: dict[str, torch.Tensor]
-    logits: torch.Tensor
-
-
-class SegmentationTask(nn.Module):
+class SegmentationTask(TrainingTask):
     """Student, teacher and loss terms of a run.
 
     Liu et al. 2020, Eq. 3: CE + 0.1 (SF + TL + PF + MF); 2022 without SF. The student sees all
@@ -46,16 +32,22 @@ class SegmentationTask(nn.Module):
         student: The network that is trained.
         teacher: A frozen network; needed by sf, pf and mf.
         settings: Terms, weights and forms.
+        table: Classes, for the checkpoints.
     """
+
+    schema = SCHEMA
 
     def __init__(
         self,
         student: SegmentationModel,
         teacher: SegmentationModel | None,
         settings: TrainSettings,
+        *,
+        table: ClassTable,
     ) -> None:
         super().__init__()
         self.student = student
+        self.table = table
         self.settings = settings
         self.multi_frame = make_multi_frame_loss(settings) if "mf" in settings.terms else None
         # Kept out of the module tree: the teacher is not trained, saved or moved with it.
@@ -82,6 +74,30 @@ class SegmentationTask(nn.Module):
         parts = list(weighted.values()) or [output.logits.sum() * 0]
         total = torch.stack(parts).sum()
         return StepLoss(total, terms, weighted, output.logits)
+
+    @property
+    def trained(self) -> SegmentationModel:
+        """The student."""
+        return self.student
+
+    @property
+    def beside(self) -> Mapping[str, nn.Module]:
+        """The ConvLSTM, where there is one."""
+        return {} if self.multi_frame is None else {"multi_frame": self.multi_frame}
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the backbone at the base rate, the heads at 10x, the ConvLSTM at the base rate."""
+        extra = [] if self.multi_frame is None else list(self.multi_frame.parameters())
+        return [
+            ParameterGroup(list(self.student.backbone_parameters()), 1.0),
+            ParameterGroup(list(self.student.head_parameters()), self.settings.head_lr),
+            ParameterGroup([p for p in extra if p.requires_grad], 1.0),
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the student's architecture, classes and input scale."""
+        described = describe_network(self.student, self.table, self.settings.input_scale)
+        return {"network": described}
 
     def after_step(self) -> None:
         """Do what must follow an optimizer step: bound the ConvLSTM's weights."""
@@ -225,18 +241,3 @@ def make_multi_frame_loss(settings: TrainSettings) -> MultiFrameLoss:
         enlarge=mf.enlarge,
         generator=torch.Generator().manual_seed(settings.seed),
     )
-
-
-def gradient_norms(loss: StepLoss) -> dict[str, float]:
-    """Measure each weighted term's gradient at the logits, so that a dead term is seen.
-
-    A term that acts on features alone (mf) has none there and is left out.
-    """
-    norms: dict[str, float] = {}
-    for name, value in loss.weighted.items():
-        if not value.requires_grad:
-            continue
-        (gradient,) = torch.autograd.grad(value, loss.logits, retain_graph=True, allow_unused=True)
-        if gradient is not None:
-            norms[name] = float(gradient.norm())
-    return norms

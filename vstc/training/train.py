@@ -23,14 +23,14 @@ from vstc.losses.cross_entropy import CITYSCAPES_WEIGHTS
 from vstc.models.catalog import create_model
 from vstc.models.segmentation_model import SegmentationModel
 from vstc.models.weights import WeightReport, load_weights
-from vstc.training.batches import BatchStream
+from vstc.training.batches import BatchStream, join_samples
 from vstc.training.flows import FlowShelf
-from vstc.training.loop import TrainingRun, Validate
+from vstc.training.loop import Scores, TrainingRun, Validate
 from vstc.training.samples import SampleMaker
 from vstc.training.settings import TrainSettings
 from vstc.training.sources import Source, lay_out_batch, make_source
 from vstc.training.task import DISTILLED, SegmentationTask
-from vstc.training.validation import Scores, validate
+from vstc.training.validation import validate
 
 
 @dataclass(frozen=True)
@@ -147,16 +147,19 @@ def run_training(
     )
     maker = SampleMaker(plan.sources, slots, settings, flow=plan.flow)
     stream = BatchStream(
-        maker, num_slots=len(slots), workers=workers, pin_memory=device.type == "cuda"
+        maker,
+        join_samples,
+        num_slots=len(slots),
+        workers=workers,
+        pin_memory=device.type == "cuda",
     )
     teacher = place(plan.teacher, device) if plan.teacher is not None else None
-    task = place(SegmentationTask(plan.model, teacher, settings), device)
+    table = ClassTable.of(plan.dataset)
     run = TrainingRun(
-        task,
+        place(SegmentationTask(plan.model, teacher, settings, table=table), device),
         stream,
         settings,
         workspace=workspace,
-        table=ClassTable.of(plan.dataset),
         device=device,
         validate=_make_validate(plan),
     )
@@ -280,7 +283,10 @@ def _make_validate(plan: TrainPlan) -> Validate | None:
     if not plan.val_clips:
         return None
 
-    def measure(network: FrameNetwork) -> Scores:
+    def measure() -> Scores:
+        network = FrameNetwork(
+            plan.model, device=plan.device, input_scale=plan.settings.input_scale
+        )
         return validate(network, plan.dataset, plan.val_clips, flow=plan.val_flow)
 
     return measure

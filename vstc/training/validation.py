@@ -10,8 +10,7 @@ from vstc.evaluation.settings import EvaluateSettings, Metric
 from vstc.formats.dataset import Clip, Dataset
 from vstc.inference.live_labels import LiveLabels
 from vstc.inference.network import FrameNetwork
-
-Scores = dict[str, float | None]
+from vstc.training.loop import Scores
 
 
 def validate(
