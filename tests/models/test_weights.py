@@ -101,7 +101,7 @@ def test_position_is_no_guess_when_one_kind_differs(tmp_path):
         load_weights(model, tmp_path / "other.pth")
 
 
-@pytest.mark.parametrize("wrapper", ["state_dict", "model_state", "model", "net", None])
+@pytest.mark.parametrize("wrapper", ["state_dict", "model_state", "model", "net", "weights", None])
 def test_a_whole_training_checkpoint_loads(tmp_path, wrapper):
     source = create_model("pspnet-tiny", num_classes=4, seed=2)
     table = {f"module.{name}": value for name, value in source.state_dict().items()}

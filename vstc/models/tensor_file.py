@@ -13,14 +13,15 @@ import torch
 from vstc.errors import InputError
 from vstc.models.safetensors import read_safetensors
 
-_WRAPPERS = ("state_dict", "model_state", "model", "net")
+_WRAPPERS = ("state_dict", "model_state", "model", "net", "weights")
 _PREFIXES = ("module.", "_orig_mod.")
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Read a checkpoint as a flat table of tensors on the CPU.
 
-    The table may lie under `state_dict`, `model_state`, `model` or `net`; the prefixes `module.`
+    The table may lie under `state_dict`, `model_state`, `model`, `net` or, as in checkpoints of
+    vstc, `weights`; the prefixes `module.`
     and `_orig_mod.` of wrapped networks are taken off.
 
     Args:
