@@ -131,8 +131,8 @@ def test_a_spoilt_coco_vid_file_is_refused(tmp_path, path, value, message):
          r"annotations\[1\].segmentations\[2\] is 3x2, masks before 20x12"),
         (("annotations", 1, "segmentations"), [rle(np.ones((WIDTH, HEIGHT), bool))] * 3,
          r"annotations\[1\]: masks are 12x20, but video walk \(id 3\) is 20x12"),
-        (("annotations", 1, "segmentations", 2), [[1, 1, 2, 1, 2, 2]],
-         r"annotations\[1\].segmentations\[2\] is a polygon"),
+        (("annotations", 1, "segmentations", 2), [[1, 1, 2, 1]],
+         r"annotations\[1\].segmentations\[2\]\[0\] is no polygon"),
         (("annotations", 1, "segmentations"), ..., r"segmentations: Field required"),
         (("annotations", 1), 7, r"annotations\[1\]: Input should be"),
         (("annotations",), ..., 'has no "annotations"'),
@@ -174,6 +174,31 @@ def test_spoilt_results_are_refused_with_file_and_place(tmp_path, truth, path, v
     with pytest.raises(InputError, match=message) as caught:
         read_results(write_json(tmp_path / "results.json", content), **known(truth))
     assert "results.json: [1]" in caught.value.message
+
+
+SQUARE = [[2, 3, 6, 3, 6, 7, 2, 7]]
+
+
+def test_polygons_become_masks_of_the_size_of_the_video(tmp_path):
+    content = ground_truth()
+    content["annotations"][2]["segmentations"] = [SQUARE, None, rle(box(1, 1, 2, 2))]
+    found = read_ground_truth(write_json(tmp_path / "truth.json", content))
+    (entry,) = found.tracks(8)
+    assert entry.mean_area == (16 + 4) / 2, "areas of polygons follow from their masks"
+    first, second, third = found.masks(entry)
+    np.testing.assert_array_equal(decode_mask(first), box(2, 3, 4, 4))
+    assert second is None
+    assert third.area == 4
+
+
+def test_polygons_of_the_coco_vid_layout_become_masks(tmp_path):
+    content = coco_vid()
+    (of_the_cat,) = [a for a in content["annotations"] if a["image_id"] == 802]
+    of_the_cat["segmentation"] = SQUARE
+    found = read_ground_truth(write_json(tmp_path / "truth.json", content))
+    (entry,) = found.tracks(8)
+    assert entry.mean_area == (40 + 40 + 16) / 3
+    np.testing.assert_array_equal(decode_mask(found.masks(entry)[2]), box(2, 3, 4, 4))
 
 
 def test_results_may_be_packed_empty_or_without_masks(tmp_path, truth):

@@ -10,7 +10,6 @@ from pydantic import Field, FiniteFloat
 
 from vstc.errors import InputError
 from vstc.formats.json_stream import JsonFile, JsonItem
-from vstc.formats.rle import parse_rle
 from vstc.formats.video_tracks import (
     Numbered,
     Piece,
@@ -18,6 +17,7 @@ from vstc.formats.video_tracks import (
     TrackEntry,
     Video,
     by_id,
+    look_at_mask,
     mean_area,
     read_row,
     shown_size,
@@ -49,8 +49,8 @@ class FrameMask:
 
     place: str
     annotation: _Annotation
-    size: tuple[int, int]
-    area: float
+    size: tuple[int, int] | None
+    area: float | None
     start: int
     end: int
 
@@ -62,12 +62,13 @@ def read_frame_mask(item: JsonItem, file: JsonFile) -> FrameMask:
         InputError: It is not valid; names the place.
     """
     annotation = read_row(_Annotation, item, file)
-    rle = parse_rle(annotation.segmentation, where=f"{file.path}: {item.place}.segmentation")
+    where = f"{file.path}: {item.place}.segmentation"
+    mask = look_at_mask(annotation.segmentation, where=where)
     return FrameMask(
         place=item.place,
         annotation=annotation.model_copy(update={"segmentation": None}),
-        size=(rle.height, rle.width),
-        area=rle.area if annotation.area is None else annotation.area,
+        size=mask.size,
+        area=mask.area if annotation.area is None else annotation.area,
         start=item.start,
         end=item.end,
     )
@@ -146,7 +147,7 @@ def _refuse_contradiction(
             raise InputError(f"{where}: instance {instance} has another category than before")
         if mask.annotation.iscrowd != other.annotation.iscrowd:
             raise InputError(f"{where}: instance {instance} has another iscrowd than before")
-        if mask.size != other.size:
+        if None not in (mask.size, other.size) and mask.size != other.size:
             sizes = f"{shown_size(mask.size)} and {shown_size(other.size)}"
             raise InputError(f"{where}: instance {instance} has masks of {sizes}")
         return
@@ -164,4 +165,10 @@ def _seen(track: Mapping[int, FrameMask], video_id: int, videos: Mapping[int, Vi
         pieces=tuple(Piece(i, track[i].start, track[i].end) for i in sorted(track)),
     )
     length = videos[video_id].length if video_id in videos else 0
-    return SeenTrack(entry, length=length, size=first.size)
+    sizes = [mask.size for mask in track.values() if mask.size is not None]
+    return SeenTrack(
+        entry,
+        length=length,
+        size=sizes[0] if sizes else None,
+        is_area_known=all(mask.area is not None for mask in track.values()),
+    )

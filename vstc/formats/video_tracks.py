@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vstc.errors import InputError
 from vstc.formats.json_stream import JsonFile, JsonItem
+from vstc.formats.polygons import check_polygons, polygons_to_rle
 from vstc.formats.rle import Rle, parse_rle
 
 AnyRow = TypeVar("AnyRow", bound="Row")
@@ -96,12 +97,14 @@ class SeenTrack:
     Attributes:
         entry: The track.
         length: Frames that it has a mask or null for.
-        size: Height and width of its masks; None when it has none.
+        size: Height and width of its masks; None when none of them tells.
+        is_area_known: Whether ``entry.mean_area`` holds; of polygons it follows from the video.
     """
 
     entry: TrackEntry
     length: int
     size: tuple[int, int] | None
+    is_area_known: bool = True
 
 
 class TrackFile:
@@ -136,13 +139,7 @@ class TrackFile:
 
     def masks(self, entry: TrackEntry) -> list[Rle | None]:
         """Read the mask of each frame of the video; None where the track is absent."""
-        masks: list[Rle | None] = [None] * self.videos[entry.video_id].length
-        for piece in entry.pieces:
-            value = self._file.read(piece.start, piece.end)
-            if piece.frame is None:
-                return [rle_or_none(part, where=entry.place) for part in value["segmentations"]]
-            masks[piece.frame] = rle_or_none(value["segmentation"], where=entry.place)
-        return masks
+        return _read_masks(self._file, entry, self.videos[entry.video_id])
 
 
 def checked_tracks(
@@ -179,6 +176,10 @@ def checked_tracks(
                 f"{where}: masks are {shown_size(track.size)}, "
                 f"but video {video.label} (id {video.id}) is {video.width}x{video.height}"
             )
+        if not track.is_area_known:
+            masks = _read_masks(file, entry, video)
+            areas = (None if mask is None else mask.area for mask in masks)
+            entry = replace(entry, mean_area=mean_area(areas))
         entries.append(entry)
     return TrackFile(file, videos=videos, categories=categories, entries=entries)
 
@@ -202,9 +203,44 @@ def shown_size(size: tuple[int, int] | None) -> str:
     return f"{size[1]}x{size[0]}" if size else "of no size"
 
 
-def rle_or_none(value: Any, *, where: str) -> Rle | None:
+@dataclass(frozen=True)
+class SeenMask:
+    """The mask of a frame as it stands in a file; polygons tell neither size nor area."""
+
+    size: tuple[int, int] | None
+    area: int | None
+
+
+def look_at_mask(value: Any, *, where: str) -> SeenMask:
+    """Check a mask, RLE or polygons, whose video may come later in the file.
+
+    Raises:
+        InputError: Neither, or damaged.
+    """
+    if isinstance(value, list):
+        check_polygons(value, where=where)
+        return SeenMask(None, None)
+    rle = parse_rle(value, where=where)
+    return SeenMask((rle.height, rle.width), rle.area)
+
+
+def _read_masks(file: JsonFile, entry: TrackEntry, video: Video) -> list[Rle | None]:
+    masks: list[Rle | None] = [None] * video.length
+    for piece in entry.pieces:
+        value = file.read(piece.start, piece.end)
+        if piece.frame is None:
+            return [_mask_or_none(part, video, entry.place) for part in value["segmentations"]]
+        masks[piece.frame] = _mask_or_none(value["segmentation"], video, entry.place)
+    return masks
+
+
+def _mask_or_none(value: Any, video: Video, where: str) -> Rle | None:
     """Read the mask of a frame; null is an absent object."""
-    return None if value is None else parse_rle(value, where=where)
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return polygons_to_rle(value, height=video.height, width=video.width, where=where)
+    return parse_rle(value, where=where)
 
 
 def mean_area(areas: Iterable[float | None]) -> float:

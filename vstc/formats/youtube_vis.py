@@ -1,8 +1,8 @@
 """YouTube-VIS files: ground truth and results, checked as a whole before any mask is used.
 
 Ground truth is ``{"videos", "categories", "annotations"}`` with one annotation per object and
-an RLE or null per frame; CocoVID files, with ``images`` and one annotation per object and frame,
-are read too. Results are a list of ``{"video_id", "category_id", "score", "segmentations"}``, or
+a mask (RLE or polygons) or null per frame; CocoVID files, with ``images`` and one annotation per
+object and frame, are read too. Results are a list of ``{"video_id", "category_id", "score", "segmentations"}``, or
 a zip file that holds ``results.json``.
 """
 
@@ -29,15 +29,16 @@ from vstc.formats.video_tracks import (
     Numbered,
     Piece,
     Row,
+    SeenMask,
     SeenTrack,
     TrackEntry,
     TrackFile,
     Video,
     by_id,
     checked_tracks,
+    look_at_mask,
     mean_area,
     read_row,
-    rle_or_none,
     shown_size,
 )
 
@@ -172,50 +173,66 @@ def _with_length(video: Video, path: Path) -> Video:
 
 def _read_annotation(item: JsonItem, file: JsonFile) -> SeenTrack:
     row = read_row(_Annotation, item, file)
-    size, areas = _look_at(row.segmentations, f"{file.path}: {item.place}.segmentations")
-    if row.areas is not None and len(row.areas) != len(areas):
+    masks = _look_at(row.segmentations, f"{file.path}: {item.place}.segmentations")
+    if row.areas is not None and len(row.areas) != len(masks):
         raise InputError(
-            f"{file.path}: {item.place} has {len(row.areas)} areas for {len(areas)} frames"
+            f"{file.path}: {item.place} has {len(row.areas)} areas for {len(masks)} frames"
         )
-    entry = TrackEntry(
-        place=item.place,
+    return _seen(
+        item,
+        masks,
         video_id=row.video_id,
         category_id=row.category_id,
-        score=1.0,
         is_crowd=bool(row.iscrowd),
-        mean_area=mean_area(areas if row.areas is None else row.areas),
-        pieces=(Piece(None, item.start, item.end),),
+        areas=row.areas,
     )
-    return SeenTrack(entry, length=len(areas), size=size)
 
 
 def _read_result(item: JsonItem, file: JsonFile) -> SeenTrack:
     row = read_row(_Result, item, file)
-    size, areas = _look_at(row.segmentations, f"{file.path}: {item.place}.segmentations")
+    masks = _look_at(row.segmentations, f"{file.path}: {item.place}.segmentations")
+    return _seen(item, masks, video_id=row.video_id, category_id=row.category_id, score=row.score)
+
+
+def _seen(
+    item: JsonItem,
+    masks: Sequence[SeenMask | None],
+    *,
+    video_id: int,
+    category_id: int,
+    score: float = 1.0,
+    is_crowd: bool = False,
+    areas: Sequence[float | None] | None = None,
+) -> SeenTrack:
+    shown = [mask for mask in masks if mask is not None]
+    sizes = [mask.size for mask in shown if mask.size is not None]
     entry = TrackEntry(
         place=item.place,
-        video_id=row.video_id,
-        category_id=row.category_id,
-        score=row.score,
-        is_crowd=False,
-        mean_area=mean_area(areas),
+        video_id=video_id,
+        category_id=category_id,
+        score=score,
+        is_crowd=is_crowd,
+        mean_area=mean_area((mask.area for mask in shown) if areas is None else areas),
         pieces=(Piece(None, item.start, item.end),),
     )
-    return SeenTrack(entry, length=len(areas), size=size)
+    return SeenTrack(
+        entry,
+        length=len(masks),
+        size=sizes[0] if sizes else None,
+        is_area_known=areas is not None or len(sizes) == len(shown),
+    )
 
 
-def _look_at(
-    segmentations: Sequence[Any], where: str
-) -> tuple[tuple[int, int] | None, list[int | None]]:
-    """Check the masks of a track; return their size and the area in each frame."""
+def _look_at(segmentations: Sequence[Any], where: str) -> list[SeenMask | None]:
+    """Check the masks of a track; those that tell a size must tell the same."""
     size: tuple[int, int] | None = None
-    areas: list[int | None] = []
+    masks: list[SeenMask | None] = []
     for index, value in enumerate(segmentations):
-        mask = rle_or_none(value, where=f"{where}[{index}]")
-        areas.append(None if mask is None else mask.area)
-        if mask is not None:
-            size = size or (mask.height, mask.width)
-            if size != (mask.height, mask.width):
-                found = shown_size((mask.height, mask.width))
+        mask = None if value is None else look_at_mask(value, where=f"{where}[{index}]")
+        masks.append(mask)
+        if mask is not None and mask.size is not None:
+            size = size or mask.size
+            if size != mask.size:
+                found = shown_size(mask.size)
                 raise InputError(f"{where}[{index}] is {found}, masks before {shown_size(size)}")
-    return size, areas
+    return masks
