@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "vstc"
 LAYERS = {
     5: {"cli", "commands", "__main__"},
     4: {"report", "bench", "demo"},
-    3: {"training", "inference", "evaluation", "propagation", "instances"},
+    3: {"training", "inference", "evaluation", "propagation", "instances", "trimaps"},
     2: {"data", "flow", "models", "losses", "metrics"},
     1: {"artifacts", "formats", "config"},
     0: {"errors", "console", "options"},
@@ -28,7 +28,9 @@ SIDEWAYS = {
     ("cli", "commands"),
     ("training", "inference"),
     ("training", "evaluation"),
+    ("training", "propagation"),
     ("evaluation", "inference"),
+    ("trimaps", "instances"),
     ("formats", "artifacts"),
     ("options", "errors"),
 }

@@ -1,0 +1,1 @@
+"""From masks to trimaps: rules, neighbours, steadiness in time, export, and checks."""
