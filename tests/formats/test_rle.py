@@ -18,6 +18,7 @@ from vstc.formats.rle import (
     encode_mask,
     expand_counts,
     parse_rle,
+    runs_to_rle,
 )
 
 GOLDEN = Path(__file__).parents[1] / "metrics" / "goldens" / "youtube_vis.json"
@@ -187,3 +188,9 @@ def test_both_codings_of_the_youtube_vis_sample_agree(real_data):
     assert [rle.area for rle in rles] == [6377, 6377]
     assert [rle.bounding_box() for rle in rles] == [(1174, 335, 104, 79)] * 2
     np.testing.assert_array_equal(decode_mask(rles[0]), decode_mask(rles[1]))
+
+
+@given(masks)
+def test_runs_of_a_mask_encode_to_the_same_text(mask):
+    rle = encode_mask(mask)
+    assert runs_to_rle(rle.runs(), height=rle.height, width=rle.width).text == rle.text

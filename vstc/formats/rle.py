@@ -92,6 +92,20 @@ def decode_mask(rle: Rle) -> NDArray[np.bool_]:
     return np.repeat(is_set, rle.counts).reshape(rle.width, rle.height).T
 
 
+def runs_to_rle(runs: Runs, *, height: int, width: int) -> Rle:
+    """Encode runs of set pixels, sorted and apart from each other.
+
+    Args:
+        runs: Ranges of pixels counted column by column, (N, 2).
+        height: Rows of the mask.
+        width: Columns of the mask.
+    """
+    changes = runs.reshape(-1)
+    if len(changes) and changes[-1] == height * width:
+        changes = changes[:-1]
+    return Rle(height, width, np.diff(changes, prepend=0, append=height * width))
+
+
 def parse_rle(value: Any, *, where: str) -> Rle:
     """Read an RLE from the plain JSON values of a COCO file.
 

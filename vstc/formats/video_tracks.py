@@ -137,9 +137,15 @@ class TrackFile:
         """Return the tracks of a video, in the order of the file."""
         return self._tracks.get(video_id, [])
 
-    def masks(self, entry: TrackEntry) -> list[Rle | None]:
-        """Read the mask of each frame of the video; None where the track is absent."""
-        return _read_masks(self._file, entry, self.videos[entry.video_id])
+    def masks(self, entry: TrackEntry, frames: range | None = None) -> list[Rle | None]:
+        """Read the mask of each frame of the video; None where the track is absent.
+
+        Args:
+            entry: The track.
+            frames: Read these frames only; default: all.
+        """
+        video = self.videos[entry.video_id]
+        return _read_masks(self._file, entry, video, frames or range(video.length))
 
 
 def checked_tracks(
@@ -177,7 +183,7 @@ def checked_tracks(
                 f"but video {video.label} (id {video.id}) is {video.width}x{video.height}"
             )
         if not track.is_area_known:
-            masks = _read_masks(file, entry, video)
+            masks = _read_masks(file, entry, video, range(video.length))
             areas = (None if mask is None else mask.area for mask in masks)
             entry = replace(entry, mean_area=mean_area(areas))
         entries.append(entry)
@@ -224,14 +230,15 @@ def look_at_mask(value: Any, *, where: str) -> SeenMask:
     return SeenMask((rle.height, rle.width), rle.area)
 
 
-def _read_masks(file: JsonFile, entry: TrackEntry, video: Video) -> list[Rle | None]:
-    masks: list[Rle | None] = [None] * video.length
+def _read_masks(file: JsonFile, entry: TrackEntry, video: Video, frames: range) -> list[Rle | None]:
+    found: dict[int, Any] = {}
     for piece in entry.pieces:
-        value = file.read(piece.start, piece.end)
         if piece.frame is None:
-            return [_mask_or_none(part, video, entry.place) for part in value["segmentations"]]
-        masks[piece.frame] = _mask_or_none(value["segmentation"], video, entry.place)
-    return masks
+            segmentations = file.read(piece.start, piece.end)["segmentations"]
+            found = {index: segmentations[index] for index in frames}
+        elif piece.frame in frames:
+            found[piece.frame] = file.read(piece.start, piece.end)["segmentation"]
+    return [_mask_or_none(found.get(index), video, entry.place) for index in frames]
 
 
 def _mask_or_none(value: Any, video: Video, where: str) -> Rle | None:

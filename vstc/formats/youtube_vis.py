@@ -2,8 +2,8 @@
 
 Ground truth is ``{"videos", "categories", "annotations"}`` with one annotation per object and
 a mask (RLE or polygons) or null per frame; CocoVID files, with ``images`` and one annotation per
-object and frame, are read too. Results are a list of ``{"video_id", "category_id", "score", "segmentations"}``, or
-a zip file that holds ``results.json``.
+object and frame, are read too. Results are a list of ``{"video_id", "category_id", "score",
+"segmentations"}``, or a zip file that holds ``results.json``.
 """
 
 from __future__ import annotations
