@@ -86,6 +86,7 @@ class Y4mReader:
         matrix: How luma and chroma were made; None guesses.
 
     Attributes:
+        name: What messages call it.
         header: What the stream says of itself.
         frames: How many frames were read.
 
@@ -97,7 +98,7 @@ class Y4mReader:
         self, stream: BinaryIO, *, name: str = STDIN_NAME, matrix: Matrix | None = None
     ) -> None:
         self._stream = stream
-        self._name = name
+        self.name = name
         self.header = _parse_header(_read_line(stream, name), name)
         height, is_full = self.header.size[0], self.header.is_full_range
         self._colors = YuvColors(matrix or guess_matrix(height, is_full_range=is_full), is_full)
@@ -110,18 +111,18 @@ class Y4mReader:
         Raises:
             InputError: The stream ends inside a frame, or no frame is where one must begin.
         """
-        line = _read_line(self._stream, self._name)
+        line = _read_line(self._stream, self.name)
         if not line:
             return None
         if line.rstrip(b"\n").split(b" ")[0] != _FRAME:
             raise InputError(
-                f"{self._name}: frame {self.frames} does not begin with FRAME: {line[:20]!r}",
+                f"{self.name}: frame {self.frames} does not begin with FRAME: {line[:20]!r}",
                 hint="something else than frames was written into the stream",
             )
         held = _read_into(self._stream, memoryview(self._planes.data))
         if held < len(self._planes) or not line.endswith(b"\n"):
             raise InputError(
-                f"{self._name} ends inside frame {self.frames}: {held} of {len(self._planes)} "
+                f"{self.name} ends inside frame {self.frames}: {held} of {len(self._planes)} "
                 "bytes are there",
                 hint="the program that writes it was stopped or failed: see what it says",
             )

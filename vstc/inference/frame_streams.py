@@ -166,12 +166,14 @@ class LiveStream(FrameStream):
     """Frames that come once and are not stored; they are called by their number.
 
     Attributes:
+        source: Where they come from, in words.
         limit: The iteration ends after so many frames; None sets no end.
         frames: How many frames were given.
     """
 
-    def __init__(self, clip_id: str) -> None:
+    def __init__(self, clip_id: str, *, source: str) -> None:
         super().__init__(clip_id)
+        self.source = source
         self.limit: int | None = None
         self.frames = 0
 
@@ -205,7 +207,7 @@ class Y4mStream(LiveStream):
     def __init__(
         self, reader: Y4mReader, *, clip_id: str, interrupt: Callable[[], None] = lambda: None
     ) -> None:
-        super().__init__(clip_id)
+        super().__init__(clip_id, source=reader.name)
         self._reader = reader
         self._interrupt = interrupt
 
@@ -235,7 +237,7 @@ class CameraStream(LiveStream):
     """
 
     def __init__(self, camera: CameraReader) -> None:
-        super().__init__(f"camera{camera.index}")
+        super().__init__(f"camera{camera.index}", source=f"camera {camera.index}")
         self._camera = camera
 
     @property

@@ -124,13 +124,15 @@ def predict_live(
         KeyboardInterrupt: Ctrl-C before the first frame.
     """
     times = StageTimes()
-    sinks = [outlet] if outlet is not None else []
+    sinks: list[ResultSink] = []
     if workspace is not None:
         file = LabelFile.of(table, settings.format)
         sinks += _file_sinks(workspace, table, file, settings, workers, times, keeps_part=True)
         if settings.overlay:
             video = OverlayVideo(workspace, class_palette(table.classes), keeps_part=True)
             sinks.append(InThread(video, times))
+    if outlet is not None:
+        sinks.append(outlet)  # last: what is shown is in the files
     stream.limit = settings.limit
     done = 0
 
@@ -152,10 +154,14 @@ def predict_live(
         ended = INTERRUPTED
     except InputError as error:
         raise _with_kept(error, done if workspace is not None else 0) from error
-    if done == 0 and ended == END_OF_STREAM:
-        raise InputError(f"{stream.clip_id} held no frame")
-    came = {"clip": stream.clip_id, "size": list(stream.size), "fps": stream.fps, "ended": ended}
-    return _summary(times, workspace) | came
+    came = {
+        "source": stream.source,
+        "clip": stream.clip_id,
+        "size": list(stream.size),
+        "fps": stream.fps,
+        "ended": ended,
+    }
+    return _summary(times, workspace) | came | {"frames": done}
 
 
 def _predict_clip(
@@ -167,6 +173,7 @@ def _predict_clip(
     times: StageTimes,
     count: Callable[[int], None],
 ) -> None:
+    before = times.frames
     with open_sinks(sinks, stream.clip_id, size=stream.size, fps=stream.fps):
         results = predict_frames(
             network,
@@ -179,9 +186,11 @@ def _predict_clip(
         )
         with closing(results):
             for result in results:
+                count(1)
                 for sink in sinks:
                     sink.write(result)
-                count(1)
+        if times.frames == before:
+            raise InputError(f"clip {stream.clip_id} holds no frame")
 
 
 def _file_sinks(
