@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -214,3 +216,22 @@ def test_another_encoder_takes_the_place_of_one_that_opencv_lacks(
     known = "none"
     with pytest.raises(OutputError, match="none of the encoders mp4v, avc1, vp09 for 64x48"):
         VideoWriter(tmp_path / "a.mp4", fps=25, size=(48, 64)).__enter__()
+
+
+def test_a_full_disk_is_an_error_though_the_encoder_says_nothing(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk; another process takes it on."""
+    code = (
+        "import resource, signal, sys\nimport numpy as np\nfrom pathlib import Path\n"
+        "from vstc.formats.video import VideoWriter\n"
+        "random = np.random.default_rng(0)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "with VideoWriter(Path(sys.argv[1]), fps=25, size=(48, 64)) as writer:\n"
+        "    for _ in range(60):\n"
+        "        writer.write(random.integers(0, 256, (48, 64, 3), np.uint8))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "v.mp4"], capture_output=True, text=True
+    )
+    assert "OutputError: video could not be written whole" in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -259,8 +259,22 @@ class VideoWriter:
             if kind is None:
                 raise OutputError(f"no frame was written to {self.path}")
             return
+        if _declared_frames(self._partial) != self.frames:
+            self._partial.unlink(missing_ok=True)
+            raise OutputError(
+                f"video could not be written whole: {self.path}",
+                hint="the disk may be full: free some space, then run again with --resume",
+            )
         try:
             os.replace(self._partial, self.path)
         except OSError as failure:
             self._partial.unlink(missing_ok=True)
             raise output_failure(self.path, failure) from failure
+
+
+def _declared_frames(path: Path) -> int:
+    """Read back how many frames a video has: encoders pass over a full disk without a word."""
+    capture = cv2.VideoCapture(str(path))
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+    capture.release()
+    return count
