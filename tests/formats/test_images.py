@@ -18,6 +18,7 @@ from PIL import Image
 from vstc.errors import InputError
 from vstc.formats.dataset import LabelClass
 from vstc.formats.images import (
+    color_labels,
     encode_gray,
     encode_labels,
     encode_rgb,
@@ -288,6 +289,21 @@ def test_overlay_blends_colours_and_leaves_black_ids_alone() -> None:
     shown = overlay_labels(image, np.array([[0, 1]], np.uint8), palette, opacity=0.5)
     assert shown[0, 0].tolist() == [100, 100, 100]
     assert shown[0, 1].tolist() == [150, 50, 75]
+
+
+@pytest.mark.parametrize("opacity", [0.0, 0.3, 0.5, 1.0])
+def test_overlay_is_that_of_the_plain_formula(opacity: float) -> None:
+    random = np.random.default_rng(0)
+    image = random.integers(0, 256, (37, 41, 3), np.uint8)
+    labels = random.integers(0, 6, (37, 41), np.uint8)
+    palette = random.integers(0, 256, (256, 3), np.uint8)
+    palette[[0, 4]] = 0
+    colors = palette[labels]
+    np.testing.assert_array_equal(color_labels(labels, palette), colors)
+    blended = (1 - opacity) * image + opacity * colors
+    expected = np.where(colors.any(axis=2, keepdims=True), blended, image)
+    shown = overlay_labels(image, labels, palette, opacity=opacity)
+    assert np.abs(shown - expected).max() <= 0.5 + 1e-6
 
 
 def test_grey_of_16_bits_comes_back_exactly(tmp_path: Path) -> None:

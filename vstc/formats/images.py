@@ -184,10 +184,14 @@ def overlay_labels(
         palette: (256, 3) RGB; ids whose colour is black keep the frame as it is.
         opacity: 0 shows the frame, 1 the colours.
     """
-    colors = palette[labels]
-    blended = cv2.addWeighted(image, 1 - opacity, colors, opacity, 0)
-    is_shown = colors.any(axis=2, keepdims=True)
-    return np.where(is_shown, blended, image).astype(np.uint8)
+    blended = cv2.addWeighted(image, 1 - opacity, color_labels(labels, palette), opacity, 0)
+    is_hidden = cv2.LUT(labels, np.asarray(palette.max(axis=1) == 0, np.uint8))
+    return np.asarray(cv2.copyTo(image, is_hidden, blended), np.uint8)
+
+
+def color_labels(labels: Array8, palette: Array8) -> Array8:
+    """Return the colours of a label map (H, W) by a palette (256, 3): (H, W, 3) RGB."""
+    return np.asarray(cv2.LUT(cv2.merge([labels] * 3), palette[np.newaxis]), np.uint8)
 
 
 @contextmanager

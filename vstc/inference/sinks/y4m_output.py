@@ -7,12 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 from typing import BinaryIO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vstc.errors import InputError
-from vstc.formats.images import overlay_labels
+from vstc.formats.images import color_labels, overlay_labels
 from vstc.formats.y4m import Y4mWriter
 from vstc.inference.results import FrameResult, Size, refuse_other_size
 from vstc.inference.sinks.overlay_video import DEFAULT_FPS
@@ -95,8 +94,7 @@ class Y4mOutput:
     def _encode(self, result: FrameResult) -> bytes:
         assert self._writer is not None
         if self._format is StdoutFormat.Y4M_COLORS:
-            rows = self._palette[np.newaxis]
-            picture = np.asarray(cv2.LUT(cv2.merge([result.labels] * 3), rows), np.uint8)
+            picture = color_labels(result.labels, self._palette)
         else:
             picture = overlay_labels(result.frame, result.labels, self._palette)
         return self._writer.encode(picture)
