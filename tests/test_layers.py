@@ -30,6 +30,7 @@ SIDEWAYS = {
     ("training", "evaluation"),
     ("training", "propagation"),
     ("evaluation", "inference"),
+    ("propagation", "inference"),
     ("trimaps", "instances"),
     ("formats", "artifacts"),
     ("options", "errors"),
