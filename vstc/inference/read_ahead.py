@@ -1,4 +1,4 @@
-"""Read frames in a thread of their own, a few ahead of whoever uses them."""
+"""Read frames, or what is made of them, in a thread of its own, a few ahead of the user."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ import queue
 import threading
 from collections.abc import Iterator
 from types import TracebackType
-
-from vstc.inference.frame_streams import FrameStream, StreamFrame
+from typing import Generic, Protocol, TypeVar
 
 _PATIENCE_SECONDS = 0.05
+Item = TypeVar("Item")
+GivenItem = TypeVar("GivenItem", covariant=True)
+
+
+class ClosableSource(Protocol[GivenItem]):
+    """Gives items to one thread; a ``FrameStream`` is one."""
+
+    def __iter__(self) -> Iterator[GivenItem]:
+        """Give the items in order."""
+
+    def close(self) -> None:
+        """End the iteration; may be called from any thread, and twice."""
 
 
 class _End:
@@ -23,7 +34,7 @@ class _End:
         self.error = error
 
 
-class ReadAhead:
+class ReadAhead(Generic[Item]):
     """Reads a stream in a thread; at most ``depth`` frames wait, and two more are in hands.
 
     A context manager that gives the frames. However it is left, by an error or Ctrl-C too, the
@@ -32,14 +43,17 @@ class ReadAhead:
     Args:
         stream: The frames. An error in reading them is raised after all frames before it.
         depth: How many frames may wait.
+        name: Of the thread.
     """
 
-    def __init__(self, stream: FrameStream, *, depth: int) -> None:
+    def __init__(
+        self, stream: ClosableSource[Item], *, depth: int, name: str = "read-ahead"
+    ) -> None:
         self._stream = stream
-        self._waiting: queue.Queue[StreamFrame | _End] = queue.Queue(depth)
-        self._thread = threading.Thread(target=self._run, name="read-ahead", daemon=True)
+        self._waiting: queue.Queue[Item | _End] = queue.Queue(depth)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def __enter__(self) -> Iterator[StreamFrame]:
+    def __enter__(self) -> Iterator[Item]:
         self._thread.start()
         return self._frames()
 
@@ -55,7 +69,7 @@ class ReadAhead:
             self._thread.join(_PATIENCE_SECONDS)
         self._drop_waiting()
 
-    def _frames(self) -> Iterator[StreamFrame]:
+    def _frames(self) -> Iterator[Item]:
         while not isinstance(item := self._waiting.get(), _End):
             yield item
             del item  # a frame that is used up must not stay while the next is awaited
