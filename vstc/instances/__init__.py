@@ -1,0 +1,1 @@
+"""Instance masks over time: which mask of one frame is which object of the frames before."""

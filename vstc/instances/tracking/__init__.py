@@ -1,0 +1,1 @@
+"""Number the objects of a clip: one mask at a time, frame by frame."""
