@@ -33,6 +33,7 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     ("evaluate", "compare", "evaluate_compare"),
     ("evaluate", "efficiency", "evaluate_efficiency"),
     ("evaluate", "instances", "evaluate_instances"),
+    ("trimap", "evaluate", "trimap_evaluate"),
     (None, "report", "report"),
     (None, "demo", "demo"),
     (None, "info", "info"),
@@ -46,6 +47,7 @@ GROUPS = {
     "flow": "Compute, look at and judge optical flow.",
     "teacher": "Train teachers and baselines.",
     "evaluate": "Judge predictions; compare runs; measure how fast and large a network is.",
+    "trimap": "Make trimaps of masks, check and judge them.",
     "bench": "Measure rates beside the bounds that they have.",
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vstc.artifacts.manifest import MANIFEST, InputRef, read_manifest
+from vstc.config import Settings
 from vstc.errors import InputError
 from vstc.evaluation.clip_judge import ClipJudge
 from vstc.evaluation.flow_plan import DEFAULT_FLOW_METHOD, FlowChoice, plan_flow
@@ -39,7 +40,7 @@ class EvaluationPlan:
     clips: tuple[Clip, ...]
     judge: ClipJudge
     flow: FlowSource | None
-    settings: EvaluateSettings
+    settings: Settings
     inputs: tuple[InputRef, ...]
     protocol: dict[str, Any]
 

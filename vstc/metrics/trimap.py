@@ -85,10 +85,17 @@ class TrimapIou:
 
     def scores(self) -> TrimapScores:
         """Read the scores: IoU over all frames of a width, then the mean over widths."""
-        per_width = {
-            width: scores_from_counts(counts).per_class_iou for width, counts in self.counts.items()
-        }
-        background, unknown, foreground = (
-            mean_of_known([iou[k] for iou in per_width.values()]) for k in range(3)
-        )
-        return TrimapScores(background, unknown, foreground, per_width)
+        return _read(self.counts)
+
+
+def trimap_miou(counts: NDArray[np.int64]) -> float | None:
+    """Read the mean of the three IoUs from the counts of several widths, (widths, 4, 4)."""
+    return _read({str(place): rows for place, rows in enumerate(counts)}).miou
+
+
+def _read(counts: Mapping[str, NDArray[np.int64]]) -> TrimapScores:
+    per_width = {name: scores_from_counts(rows).per_class_iou for name, rows in counts.items()}
+    background, unknown, foreground = (
+        mean_of_known([iou[k] for iou in per_width.values()]) for k in range(3)
+    )
+    return TrimapScores(background, unknown, foreground, per_width)

@@ -12,12 +12,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from vstc.evaluation.compare.clip_sums import TRIMAP_IOU
 from vstc.evaluation.compare.runs import ComparedRun
 from vstc.evaluation.settings import Metric
 from vstc.metrics.bootstrap import Score, mean_score
 from vstc.metrics.confusion import scores_from_counts
 from vstc.metrics.consistency_modes import read_agreement
 from vstc.metrics.consistency_protocol import ConsistencyMode, ConsistencyProtocol
+from vstc.metrics.trimap import trimap_miou
 
 Counts = NDArray[np.int64]
 Readers = dict[str, Callable[[Counts], float | None]]
@@ -60,7 +62,12 @@ def additive_score(run: ComparedRun, key: str) -> Additive | None:
 
 
 def _candidates(run: ComparedRun, key: str) -> Iterator[Additive]:
-    for group, readers in ((Metric.MIOU, _segmentation(run)), (Metric.TC, _consistency(run))):
+    by_group: dict[str, Readers] = {
+        Metric.MIOU: _segmentation(run),
+        Metric.TC: _consistency(run),
+        TRIMAP_IOU: {"miou": trimap_miou},
+    }
+    for group, readers in by_group.items():
         if group in run.counts and key in readers:
             yield Additive(run.counts[group], _one_by_one(readers[key]))
     if key in run.sums:

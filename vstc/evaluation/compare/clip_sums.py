@@ -18,8 +18,10 @@ from vstc.metrics.flicker import RATES, FlickerCounts
 from vstc.metrics.object_scores import ObjectSums
 from vstc.metrics.video_consistency import ClipWindows, video_consistency
 
+# IoU of trimaps keeps a matrix for each true trimap.
+TRIMAP_IOU = "iou"
 # Where a metric group keeps its confusion matrix of a clip.
-_COUNTS = {Metric.MIOU: "confusion", Metric.TC: "counts"}
+_COUNTS: dict[str, str] = {Metric.MIOU: "confusion", Metric.TC: "counts", TRIMAP_IOU: "counts"}
 # What an evaluation of object tracks keeps in place of the counts of clips.
 _OF_TRACKS = "videos"
 Sums = dict[str, tuple[float, float]]
@@ -35,9 +37,10 @@ def read_clip_sums(
         record: Its ``metrics.json``; N clips, K classes.
 
     Returns:
-        Confusion matrices (N, K + 1, K + 1) by metric group, and sums of values with their
-        weights (N, 2) by name of the total; zeros where nothing was counted. Both are empty for
-        an evaluation of object tracks, whose scores do not add up over videos.
+        Confusion matrices (N, K + 1, K + 1) by metric group, of trimaps (N, truths, 4, 4), and
+        sums of values with their weights (N, 2) by name of the total; zeros where nothing was
+        counted. Both are empty for an evaluation of object tracks, whose scores do not add up
+        over videos.
 
     Raises:
         InputError: What was counted of a clip is missing or not readable.
@@ -60,7 +63,7 @@ def read_clip_sums(
 
 
 def _counts(parts: Mapping[str, Part]) -> dict[str, NDArray[np.int64]]:
-    found = {group.value: parts.get(group, {}).get(name) for group, name in _COUNTS.items()}
+    found = {str(group): parts.get(group, {}).get(name) for group, name in _COUNTS.items()}
     return {group: np.array(rows, np.int64) for group, rows in found.items() if rows is not None}
 
 
