@@ -40,6 +40,7 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     ("bench", "losses", "bench_losses"),
     ("bench", "flow", "bench_flow"),
     ("bench", "train", "bench_train"),
+    ("bench", "carry", "bench_carry"),
     ("bench", "metrics", "bench_metrics"),
 )
 GROUPS = {
