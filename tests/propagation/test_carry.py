@@ -22,7 +22,7 @@ from vstc.propagation.carry import (
     resize_ids,
     resize_scores,
 )
-from vstc.propagation.maps import identity_map, map_from_flow, map_to_tensor
+from vstc.propagation.maps import identity_map, map_from_flow, map_to_tensor, scale_map
 
 CPU = torch.device("cpu")
 
@@ -136,6 +136,10 @@ def test_age_stops_at_255():
     assert age_by_one(ages).tolist() == [[1, 8, 255, 255]]
 
 
-def test_a_map_of_another_size_is_refused():
-    with pytest.raises(ValueError, match="does not fit"):
-        carry_ids(np.zeros((4, 5), np.uint8), identity_map((4, 6)))
+@given(seed=st.integers(0, 1000))
+def test_a_map_of_another_size_is_first_brought_to_the_size_of_the_ids(seed):
+    ids = np.random.default_rng(seed).integers(0, 256, (45, 70), dtype=np.uint8)
+    path = random_map(seed)
+    expected = carry_ids(ids, scale_map(path, (45, 70)))
+    # Positions on the border between two pixels may fall either way.
+    assert (carry_ids(ids, path) != expected).mean() < 0.01

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
 from vstc.flow.warp import sample_at_positions
-from vstc.propagation.maps import Map, Size
+from vstc.propagation.maps import Map, Size, identity_map
 
 Labels = NDArray[np.uint8]
 OLDEST = 255
@@ -32,14 +32,16 @@ def carry_ids(ids_a: NDArray[np.uint8], map_a_to_b: Map) -> NDArray[np.uint8]:
 
     Args:
         ids_a: Label ids, or any 8-bit map that must not be mixed, (H, W).
-        map_a_to_b: (H, W, 2), finite.
+        map_a_to_b: (h, w, 2), finite; of another size than the ids, it is first brought to
+            theirs, as ``scale_map`` does.
 
     Returns:
         (H, W) on the grid of b.
     """
-    if ids_a.shape != map_a_to_b.shape[:2]:
-        raise ValueError(f"a map of {map_a_to_b.shape} does not fit ids of {ids_a.shape}")
-    x, y = cv2.split(map_a_to_b + np.float32(0.5))
+    if ids_a.shape == map_a_to_b.shape[:2]:
+        x, y = cv2.split(map_a_to_b + np.float32(0.5))
+    else:
+        x, y = _scaled_positions(map_a_to_b, (ids_a.shape[0], ids_a.shape[1]))
     np.floor(x, out=x)
     np.floor(y, out=y)
     read = cv2.remap(ids_a, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
@@ -161,6 +163,25 @@ def one_hot(labels: Labels, *, num_classes: int, size: Size) -> torch.Tensor:
         for channel in range(num_classes + 1)
     ]
     return torch.from_numpy(np.stack(shares))[None]
+
+
+def _scaled_positions(map_a_to_b: Map, size: Size) -> list[NDArray[np.float32]]:
+    """Return x + 0.5 and y + 0.5 of a map at another size.
+
+    One channel at a time and in place, this takes a third of the time of ``scale_map``, which
+    counts as ids are mostly read at the size of the frame.
+    """
+    own = (map_a_to_b.shape[0], map_a_to_b.shape[1])
+    displacement = map_a_to_b - identity_map(own)
+    positions = []
+    for axis, part in ((1, displacement[:, :, 0]), (0, displacement[:, :, 1])):
+        scaled = part * np.float32(size[axis] / own[axis])
+        resized = cv2.resize(scaled, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+        place = np.arange(size[axis], dtype=np.float32) + np.float32(0.5)
+        field = np.asarray(resized, np.float32)
+        field += place if axis == 1 else place[:, None]
+        positions.append(field)
+    return positions
 
 
 def _enlarge(channel: NDArray[np.float32], size: Size) -> NDArray[np.float32]:

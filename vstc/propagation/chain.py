@@ -202,7 +202,7 @@ def _read(
     content: Labels | torch.Tensor, path: Map, interpolation: Interpolation
 ) -> Labels | torch.Tensor:
     if not isinstance(content, torch.Tensor):
-        return carry_ids(content, scale_map(path, (content.shape[0], content.shape[1])))
+        return carry_ids(content, path)
     size = (content.shape[-2], content.shape[-1])
     places = map_to_tensor(scale_map(path, size), content.device)
     return carry_values(content, places, interpolation=interpolation)

@@ -30,13 +30,13 @@ class PreparedFrame:
         index: Place in the clip.
         rgb: (H, W, 3).
         gray: Grey frame for flow, shrunk.
-        thumbnail: For the search of cuts.
+        thumbnail: For the search of cuts; None where none are looked for.
     """
 
     index: int
     rgb: Array8
     gray: Array8
-    thumbnail: Array8
+    thumbnail: Array8 | None
 
     @property
     def size(self) -> Size:
@@ -50,14 +50,14 @@ def prepare_frame(index: int, rgb: Array8, settings: PropagateSettings) -> Prepa
     Args:
         index: Place in the clip.
         rgb: (H, W, 3).
-        settings: Say how far frames are shrunk for flow.
+        settings: Say how far frames are shrunk for flow, and whether cuts are looked for.
     """
     gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
     size = scaled_size((rgb.shape[0], rgb.shape[1]), settings.flow.scale)
     if size != gray.shape:
         small = cv2.resize(gray, (size[1], size[0]), interpolation=cv2.INTER_AREA)
         gray = np.asarray(small, np.uint8)
-    return PreparedFrame(index, rgb, gray, thumbnail(gray))
+    return PreparedFrame(index, rgb, gray, thumbnail(gray) if settings.finds_cuts else None)
 
 
 def scaled_size(size: Size, scale: float) -> Size:

@@ -76,12 +76,11 @@ class _Reached:
 
 
 class _Scenes:
-    """Tells where a scene or another size begins; keys that are given are left alone."""
+    """Tells where a scene or another size begins."""
 
     def __init__(self, settings: PropagateSettings) -> None:
-        given = settings.schedule
-        looks = given.cuts and given.kind is not ScheduleKind.GIVEN
-        self._cuts = CutDetector(given.cut_threshold) if looks else None
+        threshold = settings.schedule.cut_threshold
+        self._cuts = CutDetector(threshold) if settings.finds_cuts else None
         self._last: PreparedFrame | None = None
 
     def begins_with(self, frame: PreparedFrame) -> bool:
@@ -90,7 +89,9 @@ class _Scenes:
             return False
         if last.size != frame.size:
             return True
-        return self._cuts is not None and self._cuts.is_cut(last.thumbnail, frame.thumbnail)
+        if self._cuts is None or last.thumbnail is None or frame.thumbnail is None:
+            return False
+        return self._cuts.is_cut(last.thumbnail, frame.thumbnail)
 
 
 class CausalOrder:

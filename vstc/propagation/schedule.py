@@ -136,18 +136,23 @@ def make_schedule(settings: PropagateSettings, has_result: Callable[[int], bool]
 
 def thumbnail(gray: Gray) -> Gray:
     """Shrink a grey frame of any size for ``CutDetector``, (48, 64)."""
-    size = (THUMBNAIL[1], THUMBNAIL[0])
-    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+    rows, columns = THUMBNAIL
+    # Halving is what OpenCV does fast: far faster than one step over the whole way.
+    while gray.shape[0] >= 2 * rows and gray.shape[1] >= 2 * columns:
+        height, width = gray.shape[0] // 2, gray.shape[1] // 2
+        even = gray[: 2 * height, : 2 * width]
+        gray = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(gray, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class CutDetector:
     """Finds scene cuts: frames that the one before cannot explain by motion.
 
     The score is the mean difference of grey values of two thumbnails, in [0, 1], of the frames
-    as they are or after motion compensation, whichever is less. Measured on 900 pairs of
+    as they are or after motion compensation, whichever is less. Measured on 940 pairs of
     neighbours in seven real videos at 15 to 30 Hz (cars, a highway, a dog, a motorway bridge) it
-    reaches 0.022, with every fifth frame alone 0.060; of 600 pairs across those videos the least
-    is 0.052 and one in a hundred is below 0.065. So the default threshold 0.045 leaves a factor
+    reaches 0.021, with every fifth frame alone 0.056; of 600 pairs across those videos the least
+    is 0.052 and one in a hundred is below 0.064. So the default threshold 0.045 leaves a factor
     of two for fast motion; a false alarm costs one key frame.
 
     Args:

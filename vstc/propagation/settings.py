@@ -246,6 +246,11 @@ class PropagateSettings(Settings):
         return self.warp and (self.refine is not Refine.NEVER or is_adaptive or self.iam.always)
 
     @property
+    def finds_cuts(self) -> bool:
+        """Tell whether scene cuts are looked for; key frames that are given are left alone."""
+        return self.schedule.cuts and self.schedule.kind is not ScheduleKind.GIVEN
+
+    @property
     def carries_feature(self) -> bool:
         """Tell whether a tapped feature is carried; the refiner may want one too."""
         return self.mode in {Mode.FEATURES, Mode.FUSION}
