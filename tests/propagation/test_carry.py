@@ -84,9 +84,9 @@ def test_a_picture_moves_by_whole_pixels():
     np.testing.assert_array_equal(moved[:, :-2], rgb[:, 2:])
 
 
-@pytest.mark.parametrize("size", [(20, 30), (41, 63), (80, 120), (7, 11)])
+@pytest.mark.parametrize("size", [(70, 30), (75, 63), (280, 120), (140, 45), (7, 11)])
 def test_the_likeliest_class_is_that_of_enlarged_scores(size):
-    scores = torch.randn(6, 20, 30)
+    scores = torch.randn(6, 70, 30)
     enlarged = F.interpolate(scores[None], size, mode="bilinear", align_corners=False)
     expected = enlarged.argmax(dim=1)[0].to(torch.uint8).numpy()
     drawn = likeliest(scores, size)
