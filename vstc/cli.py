@@ -33,6 +33,8 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     ("evaluate", "compare", "evaluate_compare"),
     ("evaluate", "efficiency", "evaluate_efficiency"),
     ("evaluate", "instances", "evaluate_instances"),
+    ("trimap", "export", "trimap_export"),
+    ("trimap", "check", "trimap_check"),
     ("trimap", "evaluate", "trimap_evaluate"),
     (None, "report", "report"),
     (None, "demo", "demo"),
@@ -42,6 +44,7 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     ("bench", "train", "bench_train"),
     ("bench", "carry", "bench_carry"),
     ("bench", "metrics", "bench_metrics"),
+    ("bench", "trimap", "bench_trimap"),
 )
 GROUPS = {
     "data": "Make, index and check data sets.",

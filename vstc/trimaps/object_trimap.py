@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vstc.trimaps.kept_core import DEFAULT_SHARE, NOTHING_KEPT, KeptCore, keep_core
 from vstc.trimaps.patch import Patch, Size
@@ -17,12 +17,14 @@ class ObjectTrimap:
         track: Number of the object.
         opacity: What it was made from.
         trimap: 0, 128 and 255; background outside of the window.
+        rule: What made it.
         kept: What had to be kept of foreground and background.
     """
 
     track: int
     opacity: Patch
     trimap: Patch
+    rule: Rule
     kept: KeptCore = NOTHING_KEPT
 
 
@@ -54,4 +56,20 @@ def object_trimap(
         smallest_part=smallest_part,
         is_whole_frame=grown.window.covers(size),
     )
-    return ObjectTrimap(track, grown, Patch(grown.window, trimap), kept)
+    return ObjectTrimap(track, grown, Patch(grown.window, trimap), rule, kept)
+
+
+def keep_core_anew(
+    one: ObjectTrimap, *, size: Size, core_share: float, smallest_part: int
+) -> ObjectTrimap:
+    """Keep the core of an object whose trimap was changed after it was made; arguments as above."""
+    values, kept = keep_core(
+        one.trimap.values,
+        one.opacity.values,
+        share=core_share,
+        smallest_part=smallest_part,
+        is_whole_frame=one.trimap.window.covers(size),
+    )
+    if not kept.is_anything_kept:
+        return one
+    return replace(one, trimap=Patch(one.trimap.window, values), kept=kept)

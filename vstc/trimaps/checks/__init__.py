@@ -1,0 +1,1 @@
+"""What programs want of trimaps, and what is wrong with those of others."""

@@ -1,0 +1,1 @@
+"""What trimaps are made from: instance masks, id maps, mattes, probabilities."""
