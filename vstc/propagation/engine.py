@@ -7,8 +7,9 @@ them to an ``Order`` through ``Stages``, and draws (``draw``) in threads again.
 What happens to odd input:
 - A clip of one frame is a key frame.
 - A frame that cannot be read is given as None. It shows what the frame shows that it would have
-  been carried from, and flow is taken between the readable frames around it. Where nothing can
-  be carried from, as at the beginning of a clip, it is an error.
+  been carried from, and flow is taken between the readable frames around it (stored flow must
+  have that gap). Where nothing can be carried from, as at the beginning of a clip, it is an
+  error.
 - A frame of another size, and the first frame of another scene where cuts are looked for, is a
   key frame, and nothing is carried across.
 """
