@@ -51,6 +51,25 @@ def resolve(
     Raises:
         ConfigError: An unreadable file, an unknown key or a value out of range.
     """
+    merged = gather(config_file=config_file, sets=sets, flags=flags, base=base)
+    try:
+        return settings_class.model_validate(merged)
+    except ValidationError as error:
+        raise _explain(error, settings_class) from error
+
+
+def gather(
+    *,
+    config_file: Path | None = None,
+    sets: Iterable[str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+    base: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Merge what was given, as ``resolve`` does, without looking at what it means.
+
+    Raises:
+        ConfigError: An unreadable file, or a text that is not ``key=value``.
+    """
     merged = _merge(base or {}, read_config(config_file) if config_file else {})
     for text in sets or ():
         key, separator, value = text.partition("=")
@@ -60,10 +79,7 @@ def resolve(
     for key, value in (flags or {}).items():
         if value is not None:
             _put(merged, key, value)
-    try:
-        return settings_class.model_validate(merged)
-    except ValidationError as error:
-        raise _explain(error, settings_class) from error
+    return merged
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -123,6 +139,9 @@ def _explain(error: ValidationError, settings_class: type[Settings]) -> ConfigEr
     if first["type"] == "extra_forbidden":
         return unknown_name("setting", key, _known_keys(settings_class))
     message = first["msg"].removeprefix("Value error, ")
+    if isinstance(first["input"], Mapping) and first["type"] == "value_error":
+        # Settings that exclude one another: the message names them.
+        return ConfigError(f"{key}: {message}" if key else message)
     return ConfigError(
         f"setting {key} = {first['input']!r}: {message}",
         hint=f"correct it with --set {key}=VALUE or in the config file",

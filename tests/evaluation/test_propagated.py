@@ -17,6 +17,8 @@ def manifest(config, kind="vstc.predictions"):
         ({"flow_method": ["farneback", "dis-fast", "dis-fast"]}, ("dis-fast", "farneback")),
         ({"keyframe_every": 5}, ("unknown",)),
         ({"flow_method": []}, ("unknown",)),
+        ({"warp": True, "flow_method": "dis-fast"}, ("dis-fast",)),
+        ({"warp": False, "flow_method": None}, ()),
         (None, ()),
     ],
 )

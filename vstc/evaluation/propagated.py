@@ -21,7 +21,8 @@ def propagation_flow_methods(manifest: Mapping[str, Any]) -> tuple[str, ...]:
 
     The agreement with whatever writes predictions: an artifact of kind ``vstc.predictions`` whose
     labels moved along flow has in its ``config`` an object ``propagation``, whose ``flow_method``
-    is the name of the method, or a list of names. Without propagation the key is absent or null.
+    is the name of the method, or a list of names. Without propagation the key is absent or null;
+    where labels were held and not moved, ``warp`` beside the method is false.
 
     Args:
         manifest: The manifest of a predictions artifact.
@@ -35,7 +36,7 @@ def propagation_flow_methods(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     if manifest.get("kind") != PREDICTIONS_KIND:
         return ()
     declared = manifest.get("config", {}).get(PROPAGATION_KEY)
-    if declared is None:
+    if declared is None or (isinstance(declared, Mapping) and declared.get("warp") is False):
         return ()
     methods = declared.get(FLOW_METHOD_KEY) if isinstance(declared, Mapping) else 0
     if methods is None:

@@ -39,6 +39,9 @@ class StageTimes:
     frames: int = 0
     network_ms: list[float] = field(default_factory=list)
 
+    def wrote(self, *, wall: float, cpu: float) -> None:
+        """Take note, in the writing thread, of the seconds that one write took there."""
+
     def as_json(self) -> dict[str, Any]:
         """Return sums, and median and 95th percentile of the network time."""
         seconds = self.decode + self.network + self.write
@@ -173,7 +176,7 @@ class WriteBehind:
 
     def submit(self, write: Callable[[], None]) -> None:
         """Queue a write, waiting for the oldest when too many are queued."""
-        self._pending.append(self._pool.submit(write))
+        self._pending.append(self._pool.submit(self._run, write))
         started = time.perf_counter()
         while len(self._pending) > self._most:
             self._pending.popleft().result()
@@ -190,6 +193,11 @@ class WriteBehind:
         """Wait for all writes and pass over their errors: another one is being raised."""
         while self._pending:
             self._pending.popleft().exception()
+
+    def _run(self, write: Callable[[], None]) -> None:
+        wall, cpu = time.perf_counter(), time.thread_time()
+        write()
+        self._times.wrote(wall=time.perf_counter() - wall, cpu=time.thread_time() - cpu)
 
     def __enter__(self) -> WriteBehind:
         return self

@@ -60,7 +60,7 @@ def open_label_source(
     if predictions == TRUE_LABELS:
         _refuse_format(format, "the true labels")
         return DatasetLabels(dataset)
-    if _is_checkpoint(path):
+    if is_checkpoint(path):
         # Only this source needs torch, which takes seconds to import.
         from vstc.evaluation.label_sources.checkpoint import CheckpointLabels
 
@@ -79,7 +79,8 @@ def open_label_source(
     return FolderLabels(path, dataset, format=format)
 
 
-def _is_checkpoint(path: Path) -> bool:
+def is_checkpoint(path: Path) -> bool:
+    """Tell whether a path is meant as a run folder or a checkpoint file."""
     if path.suffix.lower() in _CHECKPOINT_SUFFIXES and not path.is_dir():
         return True
     if (path / MANIFEST).is_file():
