@@ -25,6 +25,8 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     ("flow", "evaluate", "flow_evaluate"),
     ("flow", "export", "flow_export"),
     ("flow", "import", "flow_import"),
+    ("instances", "import", "instances_import"),
+    ("instances", "export", "instances_export"),
     ("teacher", "train", "teacher_train"),
     (None, "pseudo-label", "pseudo_label"),
     (None, "distill", "distill"),
@@ -49,6 +51,7 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
 GROUPS = {
     "data": "Make, index and check data sets.",
     "flow": "Compute, look at and judge optical flow.",
+    "instances": "Read, write and track masks of objects.",
     "teacher": "Train teachers and baselines.",
     "evaluate": "Judge predictions; compare runs; measure how fast and large a network is.",
     "trimap": "Make trimaps of masks, check and judge them.",

@@ -46,9 +46,17 @@ class IdClip:
         Raises:
             InputError: The file is not readable or holds colours.
         """
-        ids = read_labels(self.paths[index])
+        return self.read_path(self.paths[index])
+
+    def read_path(self, path: Path) -> NDArray[np.uint8]:
+        """Read the ids of one of the files.
+
+        Raises:
+            InputError: As ``read``.
+        """
+        ids = read_labels(path)
         if ids.shape != (self.height, self.width):
-            raise InputError(f"{self.paths[index]} changed its size")
+            raise InputError(f"{path} changed its size")
         return ids
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
@@ -82,6 +90,18 @@ def read_id_masks(folder: Path) -> list[IdClip]:
             f"{folder} holds no id masks", hint="files must be named <video>/<frame>.png"
         )
     return clips
+
+
+def read_id_clip(name: str, folder: Path) -> IdClip:
+    """Take the files of one folder as a video; only their headers are read.
+
+    Raises:
+        InputError: No maps in it, or they differ in size.
+    """
+    paths = sorted(folder.glob("*.png"), key=_natural)
+    if not paths:
+        raise InputError(f"{folder} holds no id masks")
+    return _clip(name, paths)
 
 
 def _maps(place: Path) -> list[Path]:

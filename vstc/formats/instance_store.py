@@ -131,7 +131,7 @@ class InstanceArchive:
             )
             for row in record.clips
         )
-        _check_consistent(self.categories, self.clips, folder / INDEX)
+        refuse_inconsistent(self.categories, self.clips, folder / INDEX)
         self._clip_of = {clip.id: clip for clip in self.clips}
 
     def clip(self, clip_id: str) -> InstanceClip:
@@ -261,7 +261,7 @@ def write_index(
         InputError: A clip or category stands twice, or a clip cannot name a file.
     """
     kinds = sorted(categories, key=lambda category: category.id)
-    _check_consistent(kinds, clips, folder / INDEX)
+    refuse_inconsistent(kinds, clips, folder / INDEX)
     value = {
         "schema": KIND,
         "schema_version": SCHEMA_VERSION,
@@ -329,9 +329,14 @@ def _absolute_root(folder: Path, root: str) -> Path:
     return Path(os.path.normpath(folder.resolve() / root))
 
 
-def _check_consistent(
+def refuse_inconsistent(
     categories: Iterable[InstanceCategory], clips: Iterable[InstanceClip], index: Path
 ) -> None:
+    """Refuse what no index may hold.
+
+    Raises:
+        InputError: A clip, category or frame stands twice, or a clip cannot name a file.
+    """
     _refuse_twice((str(category.id) for category in categories), f"{index}: category id")
     clips = list(clips)
     _refuse_twice((clip.id for clip in clips), f"{index}: clip id")

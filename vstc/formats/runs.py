@@ -30,7 +30,7 @@ def column_major(image: NDArray[np.generic]) -> NDArray[np.generic]:
     return np.ascontiguousarray(image.T).reshape(-1)
 
 
-def runs_by_id(ids: NDArray[np.uint8]) -> dict[int, Runs]:
+def runs_by_id(ids: NDArray[np.uint8] | NDArray[np.uint32]) -> dict[int, Runs]:
     """Find the runs of every non-zero id of an (H, W) map, in the order of the ids."""
     flat = column_major(ids)
     ends = change_points(flat)
