@@ -6,6 +6,8 @@ from pydantic import Field
 
 from vstc.config import Settings
 
+NO_FLOW = "none"
+
 
 class AssociationSettings(Settings):
     """How detections are matched to the objects seen before.
@@ -37,3 +39,26 @@ class AssociationSettings(Settings):
     new_threshold: float = Field(0.02, ge=0)
     carry_frames: int = Field(10, ge=0)
     max_age: int | None = Field(None, ge=1)
+
+
+class TrackSettings(Settings):
+    """Settings of ``vstc instances track``.
+
+    Attributes:
+        clips: Ids of the clips to track; empty for all.
+        limit: Track the first so many clips only.
+        min_score: Leave out detections with a lower score.
+        min_area: Leave out detections with fewer pixels; empty ones always.
+        flow_method: Method of flow that is computed from the frames, ``none`` for no flow; by
+            default the most accurate one where frames are known.
+        video: Write a video with coloured objects for each clip.
+        association: How detections are matched.
+    """
+
+    clips: tuple[str, ...] = ()
+    limit: int | None = Field(None, ge=1)
+    min_score: float = 0.0
+    min_area: int = Field(1, ge=1)
+    flow_method: str | None = None
+    video: bool = False
+    association: AssociationSettings = AssociationSettings()
