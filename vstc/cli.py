@@ -26,6 +26,7 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     ("flow", "export", "flow_export"),
     ("flow", "import", "flow_import"),
     ("instances", "import", "instances_import"),
+    ("instances", "track", "instances_track"),
     ("instances", "export", "instances_export"),
     ("teacher", "train", "teacher_train"),
     (None, "pseudo-label", "pseudo_label"),
