@@ -107,7 +107,7 @@ class Refiner(PixelModule, ABC):
         images_B3HW: torch.Tensor,
         warped_probabilities_BKhw: torch.Tensor,
         inconsistency_B1hw: torch.Tensor,
-        warped_feature_BChw: torch.Tensor | None = None,
+        feature_BChw: torch.Tensor | None = None,
         *,
         residual_B1hw: torch.Tensor | None = None,
         grid: Grid | None = None,
@@ -117,7 +117,7 @@ class Refiner(PixelModule, ABC):
             images_B3HW,
             warped_probabilities_BKhw,
             inconsistency_B1hw,
-            warped_feature_BChw,
+            feature_BChw,
             residual_B1hw=residual_B1hw,
             grid=grid,
         ).logits
@@ -127,7 +127,7 @@ class Refiner(PixelModule, ABC):
         images_B3HW: torch.Tensor,
         warped_probabilities_BKhw: torch.Tensor,
         inconsistency_B1hw: torch.Tensor,
-        warped_feature_BChw: torch.Tensor | None = None,
+        feature_BChw: torch.Tensor | None = None,
         *,
         residual_B1hw: torch.Tensor | None = None,
         grid: Grid | None = None,
@@ -139,7 +139,7 @@ class Refiner(PixelModule, ABC):
                 alike: RGB, uint8 or float, 0..255.
             warped_probabilities_BKhw: Class probabilities propagated to it.
             inconsistency_B1hw: The mask M of what is not to be trusted in them, 0..1.
-            warped_feature_BChw: The propagated output of the module `tap`, on its own grid;
+            feature_BChw: The propagated output of the module `tap`, on its own grid;
                 ignored where `tap` is None.
             residual_B1hw: Mean absolute difference between the frame and the propagated earlier
                 frame, 0..1; ignored unless `takes_residual`.
@@ -150,8 +150,8 @@ class Refiner(PixelModule, ABC):
             ValueError: A feature or a residual is missing.
         """
         if self.tap is None:
-            warped_feature_BChw = None
-        elif warped_feature_BChw is None:
+            feature_BChw = None
+        elif feature_BChw is None:
             raise ValueError(f"refiner {self.name} needs the propagated output of {self.tap}")
         maps = [warped_probabilities_BKhw, inconsistency_B1hw]
         if self.takes_residual:
@@ -159,7 +159,7 @@ class Refiner(PixelModule, ABC):
                 raise ValueError(f"refiner {self.name} needs the photometric residual")
             maps.append(residual_B1hw)
         given, own = self._grids(images_B3HW, warped_probabilities_BKhw, grid)
-        cues = Cues(resample(torch.cat(maps, dim=1), given, own), warped_feature_BChw)
+        cues = Cues(resample(torch.cat(maps, dim=1), given, own), feature_BChw)
         found = self.correct(self.normalize(images_B3HW), cues)
         logits = self.finish(resample(found.logits, own, given), warped_probabilities_BKhw)
         return RefinerOutput(logits, found.aux_logits)

@@ -221,7 +221,9 @@ class TrainingRun(Generic[SampleT, BatchT]):
         if self._device.type == "cuda" and "cuda_random" in content:
             torch.cuda.set_rng_state(content["cuda_random"], self._device)
         self._step = int(content["step"])
-        self._best = dict(content["best"])
+        # By our own keys: pickle writes equal strings otherwise than one string, and files of a
+        # resumed run are to equal those of one that was never stopped.
+        self._best = {key: content["best"][key] for key in self._best}
 
     def _summary(self) -> dict[str, Any]:
         lines = [line for line in read_log(self._workspace.path) if line["event"] == "step"]

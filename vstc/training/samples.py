@@ -20,11 +20,11 @@ from vstc.data.augment import (
 )
 from vstc.data.labels import VOID, read_true_labels
 from vstc.errors import InputError
-from vstc.formats.dataset import Clip
+from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.flow_hdf5 import FlowDirection
 from vstc.formats.frames import FrameReader
 from vstc.training.flows import FlowShelf
-from vstc.training.settings import TrainSettings
+from vstc.training.settings import LoopSettings, TrainSettings
 from vstc.training.sources import Anchor, DrawOrder, Slot, Source, draw_neighbours
 
 Array8 = NDArray[np.uint8]
@@ -91,12 +91,7 @@ class SampleMaker:
         self._sources = sources
         cache = settings.cache_mib * 2**20 // len(sources)
         self._readers = [FrameReader(source.dataset, cache_bytes=cache) for source in sources]
-        self._augmentation = Augmentation(
-            crop_size=settings.crop,
-            scale=settings.scale,
-            flip_probability=settings.flip,
-            max_rotation_degrees=settings.rotate,
-        )
+        self._augmentation = make_augmentation(settings)
 
     def make(self, step: int, slot_index: int) -> Sample:
         """Build a sample; the same arguments always give the same sample.
@@ -122,30 +117,16 @@ class SampleMaker:
         crop = draw_crop(
             random,
             self._augmentation,
-            source_size=_common_size(frames, anchor.clip),
+            source_size=common_size(frames, anchor.clip),
             input_scale=settings.input_scale,
         )
-        recolor = self._draw_recolor(random)
+        recolor = draw_recolor(random, settings)
         return Sample(
             frames=[recolor(warp_image(frame, crop)) for frame in frames],
             times=times,
-            labels=self._labels(slot, anchor, crop),
+            labels=cropped_labels(self._sources[slot.source].dataset, anchor, crop),
             flows=self._flows(anchor, neighbours, crop),
         )
-
-    def _labels(self, slot: Slot, anchor: Anchor, crop: CropMap) -> Array8:
-        dataset = self._sources[slot.source].dataset
-        labels = read_true_labels(dataset, anchor.clip, anchor.index)
-        if labels is None:
-            return np.full(crop.crop_size, VOID, np.uint8)
-        if labels.shape != crop.source_size:
-            path = dataset.label_path(anchor.clip, anchor.index)
-            raise InputError(
-                f"label {path} is {labels.shape[1]}x{labels.shape[0]}, its frame is "
-                f"{crop.source_size[1]}x{crop.source_size[0]}",
-                hint=f"vstc data check {dataset.folder} lists all such files",
-            )
-        return warp_labels(labels, crop)
 
     def _flows(self, anchor: Anchor, neighbours: list[int], crop: CropMap) -> list[FlowToNeighbour]:
         if "tl" not in self._settings.terms or self._flow is None:
@@ -162,26 +143,56 @@ class SampleMaker:
             flows.append(FlowToNeighbour(place, there.flow, there.valid, back))
         return flows
 
-    def _draw_recolor(self, random: np.random.Generator) -> Callable[[Array8], Array8]:
-        """Draw blur and colour changes, the same for all frames of a sample."""
-        is_blurred = random.random() < self._settings.blur
-        gain, bias = 1.0 + self._settings.color * (random.random(2) - 0.5)
-        if not is_blurred and self._settings.color == 0:
-            return lambda frame: frame
 
-        # Not convertScaleAbs: it would turn what falls below black bright again.
-        levels = np.clip(np.rint(gain * np.arange(256) + 128 * (bias - 1)), 0, 255)
-        table = levels.astype(np.uint8)
-
-        def recolor(frame: Array8) -> Array8:
-            if is_blurred:
-                frame = np.asarray(cv2.GaussianBlur(frame, _BLUR_KERNEL, 0), np.uint8)
-            return np.asarray(cv2.LUT(frame, table), np.uint8)
-
-        return recolor
+def make_augmentation(settings: LoopSettings) -> Augmentation:
+    """Return what settings allow to be drawn."""
+    return Augmentation(
+        crop_size=settings.crop,
+        scale=settings.scale,
+        flip_probability=settings.flip,
+        max_rotation_degrees=settings.rotate,
+    )
 
 
-def _common_size(frames: list[Array8], clip: Clip) -> tuple[int, int]:
+def cropped_labels(dataset: Dataset, anchor: Anchor, crop: CropMap) -> Array8:
+    """Read the labels of a frame and crop them; all void where it has none.
+
+    Raises:
+        InputError: The file cannot be read, or is of another size than the frame.
+    """
+    labels = read_true_labels(dataset, anchor.clip, anchor.index)
+    if labels is None:
+        return np.full(crop.crop_size, VOID, np.uint8)
+    if labels.shape != crop.source_size:
+        path = dataset.label_path(anchor.clip, anchor.index)
+        raise InputError(
+            f"label {path} is {labels.shape[1]}x{labels.shape[0]}, its frame is "
+            f"{crop.source_size[1]}x{crop.source_size[0]}",
+            hint=f"vstc data check {dataset.folder} lists all such files",
+        )
+    return warp_labels(labels, crop)
+
+
+def draw_recolor(random: np.random.Generator, settings: LoopSettings) -> Callable[[Array8], Array8]:
+    """Draw blur and colour changes, the same for all frames of a sample."""
+    is_blurred = random.random() < settings.blur
+    gain, bias = 1.0 + settings.color * (random.random(2) - 0.5)
+    if not is_blurred and settings.color == 0:
+        return lambda frame: frame
+
+    # Not convertScaleAbs: it would turn what falls below black bright again.
+    levels = np.clip(np.rint(gain * np.arange(256) + 128 * (bias - 1)), 0, 255)
+    table = levels.astype(np.uint8)
+
+    def recolor(frame: Array8) -> Array8:
+        if is_blurred:
+            frame = np.asarray(cv2.GaussianBlur(frame, _BLUR_KERNEL, 0), np.uint8)
+        return np.asarray(cv2.LUT(frame, table), np.uint8)
+
+    return recolor
+
+
+def common_size(frames: list[Array8], clip: Clip) -> tuple[int, int]:
     """Return the (height, width) of all frames of a sample."""
     sizes = {(frame.shape[0], frame.shape[1]) for frame in frames}
     if len(sizes) > 1:

@@ -1,0 +1,1 @@
+"""Training of refiners, which repair propagated predictions."""

@@ -1,0 +1,143 @@
+"""One step of the training of a refiner: propagate, refine, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from vstc.inference.checkpoint import REFINER_SCHEMA
+from vstc.inference.refiner_checkpoint import NetworkIdentity, describe_refiner
+from vstc.losses.refinement import fuse, refinement_terms
+from vstc.models.grids import Grid, resample
+from vstc.models.refiner import Refiner, RefinerOutput
+from vstc.models.taps import TappedModel
+from vstc.training.refiner.carried_batch import CarriedBatch, carry_batch, corner_grid
+from vstc.training.refiner.samples import RefinerBatch
+from vstc.training.refiner.settings import RefinerSettings
+from vstc.training.step import ParameterGroup, StepLoss, TrainingTask
+
+VOID = 255
+
+
+class RefinerTask(TrainingTask):
+    """A refiner, the frozen network that it belongs to, and its loss.
+
+    The network segments the key frames in eval mode; its results are carried to the current
+    frames, which the refiner sees in training mode.
+
+    Args:
+        refiner: What is trained.
+        network: The network, tapped where the refiner wants it; it is frozen.
+        settings: The run's settings.
+        identity: Which network it is, for the checkpoints.
+    """
+
+    schema = REFINER_SCHEMA
+
+    def __init__(
+        self,
+        refiner: Refiner,
+        network: TappedModel,
+        settings: RefinerSettings,
+        *,
+        identity: NetworkIdentity,
+    ) -> None:
+        super().__init__()
+        self.refiner = refiner
+        self.settings = settings
+        self._identity = identity
+        # Kept out of the module tree: the network is not trained, saved or moved with it.
+        self._network = [network.eval().requires_grad_(False)]
+
+    def forward(self, batch: RefinerBatch) -> StepLoss:
+        """Compute the loss of a batch."""
+        settings = self.settings
+        carried = carry_batch(self._network[0], batch, self.refiner, settings.propagation)
+        output = self.refiner.refine(
+            batch.current_B3HW,
+            carried.probabilities_BKhw,
+            carried.inconsistency_B1hw,
+            carried.feature_BChw,
+            residual_B1hw=carried.residual_B1hw,
+            grid=carried.grid,
+        )
+        values = self._terms(batch, carried, output)
+        weighted = {name: getattr(settings.weights, name) * value for name, value in values.items()}
+        return StepLoss(
+            total=torch.stack(list(weighted.values())).sum(),
+            terms={name: value.detach() for name, value in values.items()},
+            weighted=weighted,
+            logits=output.logits,
+        )
+
+    @property
+    def trained(self) -> Refiner:
+        """The refiner."""
+        return self.refiner
+
+    @property
+    def beside(self) -> Mapping[str, nn.Module]:
+        """Nothing."""
+        return {}
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return copied layers at the base rate, new ones at 10x."""
+        return [
+            ParameterGroup(list(self.refiner.copied_parameters()), 1.0),
+            ParameterGroup(list(self.refiner.new_parameters()), self.settings.head_lr),
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the refiner's architecture, its network, and how results were propagated."""
+        propagation = self.settings.propagation.as_json()
+        return {"refiner": describe_refiner(self.refiner, self._identity, propagation)}
+
+    def after_step(self) -> None:
+        """Do nothing."""
+
+    def _terms(
+        self, batch: RefinerBatch, carried: CarriedBatch, output: RefinerOutput
+    ) -> dict[str, torch.Tensor]:
+        """Compare at every n-th pixel, where the maps are read as if enlarged to the frame."""
+        size = (batch.labels_BHW.shape[-2], batch.labels_BHW.shape[-1])
+        pixels = every_nth_pixel(size, self.settings.loss_step)
+        logits = output.logits.float()
+        fused = fuse(carried.probabilities_BKhw, logits.softmax(dim=1), carried.inconsistency_B1hw)
+
+        def read(maps: torch.Tensor, grid: Grid) -> torch.Tensor:
+            return resample(maps.float(), grid, pixels)
+
+        terms = refinement_terms(
+            read(logits, carried.grid),
+            read(fused, carried.grid),
+            read(carried.inconsistency_B1hw, carried.grid),
+            self._labels(batch, pixels, size),
+            aux_logits=[read(aux, corner_grid(aux, size)) for aux in output.aux_logits],
+            gain=self.settings.gain,
+        )
+        return dict(vars(terms))
+
+    @torch.no_grad()
+    def _labels(self, batch: RefinerBatch, pixels: Grid, size: tuple[int, int]) -> torch.Tensor:
+        """Return the ids at some pixels, the network's own where a sample has none."""
+        first, step = int(pixels.offset[0]), int(pixels.step[0])
+        labels = batch.labels_BHW[:, first::step, first::step].clone()
+        if not batch.own_rows:
+            return labels
+        found = self._network[0](batch.current_B3HW[batch.own_rows]).logits.float()
+        confidence, ids = (
+            resample(found, corner_grid(found, size), pixels).softmax(dim=1).max(dim=1)
+        )
+        is_void = (labels[batch.own_rows] == VOID) | (confidence < self.settings.min_confidence)
+        labels[batch.own_rows] = ids.to(labels.dtype).masked_fill(is_void, VOID)
+        return labels
+
+
+def every_nth_pixel(size: tuple[int, int], step: int) -> Grid:
+    """Return the grid of every n-th pixel of an image, from the n / 2-th on."""
+    first = step // 2 if min(size) > step // 2 else 0
+    cells = tuple((side - first - 1) // step + 1 for side in size)
+    return Grid((cells[0], cells[1]), (float(step), float(step)), (float(first), float(first)))
