@@ -75,6 +75,7 @@ def test_shuffled_ids_become_the_true_ones_again(found: Path, truth: Path, tmp_p
     plan = plan_tracking(found, against=truth)
     record = run_tracking(plan, tmp_path / "out", workers=1)
     assert record["totals"]["identity"] == {"links": 23, "missed": 0, "objects": 6, "switches": 0}
+    assert read_manifest(tmp_path / "out")["metrics"]["switches"] == 0
     tracked, true = InstanceArchive(tmp_path / "out"), InstanceArchive(truth)
     assert tracked.has_identity
     for clip in true.clips:

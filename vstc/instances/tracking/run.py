@@ -123,7 +123,9 @@ def _finish(plan: TrackPlan, workspace: Workspace, records: list[dict[str, Any]]
         has_identity=True,
         root=root,
     )
-    workspace.finish(metrics=record["totals"])
+    totals = dict(record["totals"])
+    identity = totals.pop("identity", {})
+    workspace.finish(metrics=totals | identity)
 
 
 def _whole_record(plan: TrackPlan, records: list[dict[str, Any]]) -> dict[str, Any]:
