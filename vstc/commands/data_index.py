@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from vstc import options
-from vstc.commands.data_index_result import write_and_print
+from vstc.commands import data_index_masks
+from vstc.commands.data_index_result import index_layout, write_and_print
 
 command = typer.Typer(
     no_args_is_help=True,
@@ -41,7 +42,7 @@ def camvid(
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
     existing = options.existing_output(resume=resume, overwrite=overwrite)
-    _index_layout("camvid", root, output, existing=existing, dry_run=dry_run, as_json=as_json)
+    index_layout("camvid", root, output, existing=existing, dry_run=dry_run, as_json=as_json)
 
 
 @command.command()
@@ -65,7 +66,7 @@ def cityscapes(
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
     existing = options.existing_output(resume=resume, overwrite=overwrite)
-    _index_layout("cityscapes", root, output, existing=existing, dry_run=dry_run, as_json=as_json)
+    index_layout("cityscapes", root, output, existing=existing, dry_run=dry_run, as_json=as_json)
 
 
 @command.command()
@@ -159,21 +160,11 @@ def video(
     )
 
 
-def _index_layout(
-    layout: str,
-    root: Path,
-    output: Path,
-    *,
-    existing: options.ExistingOutput,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    from vstc.data.index.layouts import find_layout
-
-    source = find_layout(layout, root)
-    settings = {"layout": layout}
-    write_and_print(source, output, settings, existing=existing, dry_run=dry_run, as_json=as_json)
-
-
 def _text(path: Path | None) -> str | None:
     return None if path is None else path.as_posix()
+
+
+command.command()(data_index_masks.davis)
+command.command("youtube-vis")(data_index_masks.youtube_vis)
+command.command("300vw-mask")(data_index_masks.vw300_mask)
+command.command()(data_index_masks.matting)

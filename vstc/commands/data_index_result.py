@@ -25,7 +25,6 @@ def write_and_print(
     as_json: bool,
 ) -> None:
     """Index a source, or only look in a dry run, and print the splits."""
-    from vstc import console
     from vstc.data.index.write import write_index
 
     with _progress(source) as advance:
@@ -37,6 +36,30 @@ def write_and_print(
             dry_run=dry_run,
             advance=advance,
         )
+    print_index(done, output, dry_run=dry_run, as_json=as_json)
+
+
+def index_layout(
+    layout: str,
+    root: Path,
+    output: Path,
+    *,
+    existing: options.ExistingOutput,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Index a data set whose layout is known by its name, and print the splits."""
+    from vstc.data.index.layouts import find_layout
+
+    source = find_layout(layout, root)
+    settings = {"layout": layout}
+    write_and_print(source, output, settings, existing=existing, dry_run=dry_run, as_json=as_json)
+
+
+def print_index(done: IndexResult, output: Path, *, dry_run: bool, as_json: bool) -> None:
+    """Print the splits of an index, and what was noticed."""
+    from vstc import console
+
     for remark in done.remarks:
         console.note(f"note: {remark}")
     if done.was_complete:

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from vstc.data.index.camvid import find_camvid
 from vstc.data.index.cityscapes import find_cityscapes
+from vstc.data.index.davis import find_davis
 from vstc.data.index.source import Source
+from vstc.data.index.youtube_vis import find_youtube_vis
 from vstc.errors import unknown_name
 
 LAYOUTS: dict[str, Callable[[Path], Source]] = {
     "camvid": find_camvid,
     "cityscapes": find_cityscapes,
+    "davis": find_davis,
+    "youtube-vis": find_youtube_vis,
 }
 
 

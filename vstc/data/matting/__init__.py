@@ -1,0 +1,1 @@
+"""Data sets for matting: foregrounds with alpha, put over backgrounds."""
