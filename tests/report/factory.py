@@ -299,11 +299,11 @@ def frames_csv(source: Dataset, rng: np.random.Generator) -> bytes:
     return text.getvalue().encode()
 
 
-def make_other(folder: Path, *, kind: str = "vstc.trimaps", **config: Any) -> Path:
+def make_other(folder: Path, *, kind: str = "vstc.sketches", **config: Any) -> Path:
     inputs = [InputRef(role="masks", path="somewhere/else", kind="raw", id="0" * 16)]
     with open_artifact(folder, kind=kind, config=config, inputs=inputs) as workspace:
         workspace.write_bytes("payload.bin", b"payload")
-        workspace.finish(metrics={"trimaps": 12})
+        workspace.finish(metrics={"sketches": 12})
     return folder
 
 

@@ -168,11 +168,11 @@ def test_pseudo_labels_show_what_is_kept(project: Any, page: Any, tmp_path: Path
 
 
 def test_unknown_kind_is_shown_as_its_manifest(page: Any, tmp_path: Path) -> None:
-    read = page(make_other(tmp_path / "trimaps", width=3, nested={"deep": [1, 2]}))
-    assert read.row("kind")[1] == "vstc.trimaps"
+    read = page(make_other(tmp_path / "sketches", width=3, nested={"deep": [1, 2]}))
+    assert read.row("kind")[1] == "vstc.sketches"
     assert read.row("setting nested.deep")[1] == "1, 2"
-    assert read.row("trimaps")[1] == "12"
-    assert "masks of trimaps is gone: somewhere/else" in read.text
+    assert read.row("sketches")[1] == "12"
+    assert "masks of sketches is gone: somewhere/else" in read.text
 
 
 def test_broken_scores_are_an_input_error(project: Any, tmp_path: Path) -> None:

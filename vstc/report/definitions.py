@@ -14,12 +14,25 @@ _DEFINITIONS: Mapping[str, str] = {
     "macc": "mean over classes of the pixels found",
     "aacc": "pixels that are right",
     "fwiou": "IoU of the classes, weighted by their true pixels",
+    "miou_key": "mIoU of the key frames",
+    "miou_propagated": "mIoU of the frames between key frames",
+    "miou_worst": "mIoU of the frames that are farthest from their key frame",
+    "miou_cycle": "mIoU at each distance from the key frame, mean over distances",
+    "iou_key": "IoU in the key frames",
+    "iou_propagated": "IoU in the frames between key frames",
     "boundary_f": "F-measure of outlines per frame and class, then mean, as in DAVIS",
     "region_j": "IoU of masks per frame and class, then mean, as in DAVIS",
     "tc": "mIoU of each frame with the next one, moved along the flow",
     "tc_seq": "mean of the clips' own TC",
     "tc_acc": "pixels that keep their label along the flow",
     "tsb": "how much outlines change their shape from frame to frame; lower is better",
+    "tsb_core": "the same of what trimaps say is surely foreground; lower is better",
+    "mad": "mean absolute difference of mattes to true alpha; lower is better",
+    "mse": "mean squared difference of mattes to true alpha; lower is better",
+    "sad": "sum of absolute differences of a matte, in thousands; lower is better",
+    "grad": "squared differences of a matte's gradients, in thousands; lower is better",
+    "conn": "what of a matte is not connected as it should be, in thousands; lower is better",
+    "dtssd": "how wrongly mattes change from frame to frame; lower is better",
     "jitter": "standard deviation of a pair's TC pixels over a clip, mean over clips; "
     "lower is better",
     "jitter_drop": "largest fall of TC pixels from one pair to the next, mean over clips; "
@@ -52,6 +65,7 @@ _VC = {
     "correct": "pixels that are right in all of {n} frames where the truth stays",
 }
 _TC_SCORES = frozenset({"tc", "tc_seq", "tc_acc"})
+_TSB_SCORES = frozenset({"tsb", "tsb_core"})
 
 
 def full_label(key: str, runs: Sequence[RunScores]) -> str:
@@ -82,7 +96,7 @@ def _variant(key: str, run: RunScores) -> str:
         tc = _settings(run, "tc")
         named = [tc.get("mode"), "prev" if tc.get("direction") == "prev" else None]
         return ", ".join(str(name) for name in named if name)
-    return str(_settings(run, "tsb").get("scale") or "") if key == "tsb" else ""
+    return str(_settings(run, key).get("scale") or "") if key in _TSB_SCORES else ""
 
 
 def _settings(run: RunScores, group: str) -> Mapping[str, Any]:

@@ -12,6 +12,11 @@ def percent(value: float | None) -> str:
     return ABSENT if value is None else f"{100 * value:.1f}"
 
 
+def small_percent(value: float) -> str:
+    """Write a share that may be tiny in percent with two decimals, without the sign."""
+    return "<0.01" if 0 < value < 5e-5 else f"{100 * value:.2f}"
+
+
 def percent_change(value: float, reference: float) -> str:
     """Write the difference of two shares in points, with its sign."""
     text = f"{100 * (value - reference):+.1f}"
@@ -25,6 +30,11 @@ def amount(value: float | None) -> str:
     if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", "\u202f")
     return f"{value:.3g}"
+
+
+def counted(number: int, what: str, many: str = "") -> str:
+    """Write a number of things; ``many`` is their plural if it does not end in s."""
+    return f"{amount(number)} {what if number == 1 else many or what + 's'}"
 
 
 def duration(seconds: float) -> str:

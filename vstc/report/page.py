@@ -15,12 +15,23 @@ from vstc.report.flows import flows_section
 from vstc.report.others import others_section
 from vstc.report.results import headline, results_section
 from vstc.report.sidebyside import side_by_side_section
-from vstc.report.sources import CHECKPOINT, DATASET, FLOW, METRICS, PREDICTIONS, Source
+from vstc.report.sources import (
+    CHECKPOINT,
+    DATASET,
+    FLOW,
+    INSTANCES,
+    METRICS,
+    PREDICTIONS,
+    TRIMAPS,
+    Source,
+)
+from vstc.report.tracks import tracks_section
 from vstc.report.training import training_section
+from vstc.report.trimaps import trimaps_section
 from vstc.report.worst import worst_section
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_TOLD = {CHECKPOINT, DATASET, FLOW, METRICS, PREDICTIONS}
+_TOLD = {CHECKPOINT, DATASET, FLOW, INSTANCES, METRICS, PREDICTIONS, TRIMAPS}
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,10 @@ def _sections(
         sections.append(results_section(contests))
     if PREDICTIONS in by_kind:
         sections.append(side_by_side_section(by_kind[PREDICTIONS], sources))
+    if INSTANCES in by_kind:
+        sections.append(tracks_section(by_kind[INSTANCES]))
+    if TRIMAPS in by_kind:
+        sections.append(trimaps_section(by_kind[TRIMAPS], sources))
     worst = worst_section(contests, sources)
     if worst is not None:
         sections.append(worst)

@@ -20,6 +20,8 @@ DATASET = "vstc.dataset"
 PREDICTIONS = "vstc.predictions"
 METRICS = "vstc.metrics"
 FLOW = "vstc.flow"
+INSTANCES = "vstc.instances"
+TRIMAPS = "vstc.trimaps"
 _OF_A_RUN = (CHECKPOINT, PREDICTIONS, METRICS)
 
 

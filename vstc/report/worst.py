@@ -30,7 +30,12 @@ def worst_section(contests: Sequence[Contest], sources: Sequence[Source]) -> Sec
         sources: All artifacts of the report: label maps, data sets and flow are looked for
             among them first, then behind the scores.
     """
-    runs = [run for contest in contests for run in contest.runs if run.pairs or run.frames]
+    runs = [
+        run
+        for contest in contests
+        for run in contest.runs
+        if (run.pairs or run.frames) and not _is_of_trimaps(run)
+    ]
     shown = runs[:1] + runs[1:][1 - max(_ROWS_BY_RUNS) :]
     blocks: list[Block] = []
     legends: dict[str, Block] = {}
@@ -56,6 +61,12 @@ def worst_section(contests: Sequence[Contest], sources: Sequence[Source]) -> Sec
         lead="Where the scores are lowest, and which pixels are to blame.",
         blocks=(*legends.values(), *blocks),
     )
+
+
+def _is_of_trimaps(run: RunScores) -> bool:
+    """Tell whether a run scores trimaps, which have pictures of their own and no data set."""
+    predictions = run.protocol.get("predictions")
+    return isinstance(predictions, Mapping) and predictions.get("source") == "trimaps"
 
 
 def _no_pictures(run: RunScores, error: InputError) -> str:
