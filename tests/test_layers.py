@@ -35,14 +35,18 @@ SIDEWAYS = {
     ("formats", "artifacts"),
     ("options", "errors"),
 }
-SIDEWAYS_TO_MODULE = {("losses", "vstc.flow.warp"), ("metrics", "vstc.flow.warp")}
+SIDEWAYS_TO_MODULE = {
+    ("losses", "vstc.flow.warp"),
+    ("metrics", "vstc.flow.warp"),
+    ("evaluation", "vstc.trimaps.layout"),
+}
 THIRD_PARTY = {
     "errors": set(),
     "console": {"rich"},
     "options": {"typer"},
     "config": {"pydantic"},
     "artifacts": set(),
-    "formats": {"numpy", "cv2", "PIL", "h5py", "pydantic"},
+    "formats": {"numpy", "cv2", "PIL", "h5py", "pydantic", "av"},
     "models": {"torch", "numpy"},
     "losses": {"torch", "numpy"},
     "metrics": {"torch", "numpy", "cv2"},  # OpenCV for its array kernels

@@ -23,7 +23,7 @@ def command(
         Path | None, typer.Option("--alpha", help="Folder of true alpha: mattes are compared.")
     ] = None,
     frames: Annotated[
-        Path | None, typer.Option("--frames", help="Folder of the frames, or a data set.")
+        Path | None, typer.Option("--frames", help="Folder of frames, a data set, or masks of vstc.")
     ] = None,
     flow: Annotated[
         Path | None, typer.Option("--flow", help="Stored flow or .flo files; else computed.")
@@ -35,8 +35,8 @@ def command(
         str | None,
         typer.Option("--metrics", help="Of iou, tc, tsb, matting; default: what inputs allow."),
     ] = None,
-    track: Annotated[
-        list[str] | None, typer.Option("--track", help="Only this track; may be repeated.")
+    tracks: Annotated[
+        str | None, typer.Option("--tracks", help="Only these, comma separated; or merged.")
     ] = None,
     region: Annotated[
         str | None,
@@ -68,6 +68,7 @@ def command(
     from vstc.config import resolve
     from vstc.evaluation.requirements import check_requirements, parse_requirement
     from vstc.evaluation.run import check_evaluation, run_evaluation
+    from vstc.evaluation.settings import parse_names
     from vstc.evaluation.team import team_from_environment
     from vstc.evaluation.trimaps.inputs import TrimapPaths
     from vstc.evaluation.trimaps.plan import plan_trimaps
@@ -79,7 +80,7 @@ def command(
     truths = {name: Path(folder) for name, folder in parse_truths(truth).items()}
     flags = {
         "metrics": parse_metrics(metrics),
-        "tracks": tuple(track) if track else None,
+        "tracks": parse_names(tracks),
         "limit": limit,
         "flow_method": flow_method,
         "region": region,

@@ -1,4 +1,4 @@
-"""Where the frames of trimaps are: a folder of images, or a data set."""
+"""Where the frames of trimaps are: a folder of images, a data set, or the frames of masks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from vstc.artifacts.manifest import InputRef
+from vstc.artifacts.manifest import InputRef, input_ref
+from vstc.errors import InputError
 from vstc.evaluation.trimaps.sequences import HERE, ImageSequences
 from vstc.formats.dataset import INDEX, Clip, Dataset, VideoFrame, dataset_ref, load_dataset
 from vstc.formats.images import IMAGE_SUFFIXES
+from vstc.formats.instance_index import INDEX as MASKS
+from vstc.formats.instance_index import KIND as MASKS_KIND
+from vstc.formats.instance_store import InstanceArchive, InstanceClip
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ def open_frames(path: Path) -> FrameClips:
     """Open frames.
 
     Args:
-        path: A data set, or a folder with images or with folders of images.
+        path: A data set, instance masks that know their frames, or a folder with images or with
+            folders of images.
 
     Raises:
         InputError: There are none.
@@ -50,6 +55,10 @@ def open_frames(path: Path) -> FrameClips:
         dataset = load_dataset(path)
         clips = {clip.id: _placed(dataset, clip) for clip in dataset.clips}
         return FrameClips(dataset.name, clips, dataset_ref("frames", path))
+    if (path / MASKS).is_file():
+        archive = InstanceArchive(path)
+        clips = {clip.id: _of_masks(archive, clip) for clip in archive.clips}
+        return FrameClips(archive.name, clips, input_ref("frames", path, kind=MASKS_KIND))
     sequences = ImageSequences(path, IMAGE_SUFFIXES)
     found = {
         place: Clip(
@@ -74,3 +83,14 @@ def _placed(dataset: Dataset, clip: Clip) -> Clip:
         else:
             frames.append(str(source.absolute()))
     return clip.model_copy(update={"frames": frames, "labels": {}, "instances": {}, "pseudo": {}})
+
+
+def _of_masks(archive: InstanceArchive, clip: InstanceClip) -> Clip:
+    images = [archive.frame_image(clip, index) for index in range(len(clip.frame_names))]
+    known = [str(image.absolute()) for image in images if image is not None]
+    if len(known) < len(images):
+        raise InputError(
+            f"{archive.folder} does not know the frames of {clip.id}",
+            hint="give the folder of the images to --frames",
+        )
+    return Clip(id=clip.id, split="all", fps=clip.fps, frame_step=1, frames=list(known))

@@ -16,6 +16,7 @@ from vstc.evaluation.trimaps.settings import TrimapSettings
 from vstc.formats.alpha import ALPHA_SUFFIXES
 from vstc.formats.dataset import Clip
 from vstc.formats.images import image_size
+from vstc.trimaps.layout import MERGED
 
 TRIMAP_SUFFIXES = frozenset({".png"})
 
@@ -115,14 +116,18 @@ def open_inputs(paths: TrimapPaths, settings: TrimapSettings) -> TrimapInputs:
 
 
 def _selected(found: ImageSequences, settings: TrimapSettings) -> dict[str, str]:
-    """Return the places of the sequences to judge by their ids."""
+    """Return the places of the sequences to judge by their ids.
+
+    Trimaps of all objects of a clip together are judged where they are asked for, or alone.
+    """
     top = found.folder.resolve().name
     ids = {top if place == HERE else place: place for place in found.places}
     tracks = {sequence: Path(sequence).name for sequence in ids}
     for name in settings.tracks:
         if name not in tracks.values():
             raise unknown_name("track", name, sorted(set(tracks.values()), key=natural_key))
-    wanted = [s for s, track in tracks.items() if not settings.tracks or track in settings.tracks]
+    chosen = settings.tracks or set(tracks.values()) - {MERGED} or {MERGED}
+    wanted = [sequence for sequence, track in tracks.items() if track in chosen]
     return {sequence: ids[sequence] for sequence in wanted[: settings.limit]}
 
 
@@ -134,13 +139,13 @@ def _refuse_shared(folder: ImageSequences, sequences: Iterable[str], what: str) 
         if place is None:
             raise InputError(
                 f"{folder.folder} has no {what} of {sequence}",
-                hint=f"put them into {folder.folder / sequence}, or choose with --track",
+                hint=f"put them into {folder.folder / sequence}, or choose with --tracks",
             )
         if place in takers:
             raise InputError(
                 f"{what} in {folder.folder / place} would be those of {takers[place]} and "
                 f"of {sequence}",
-                hint="give each track a folder of its own, or choose one with --track",
+                hint="give each track a folder of its own, or choose one with --tracks",
             )
         takers[place] = sequence
 

@@ -19,7 +19,7 @@ from vstc.formats.label_encoding import TRIMAP_VALUES, trimap_values_to_ids
 
 Array8 = NDArray[np.uint8]
 Size = tuple[int, int]
-CHECK = "vstc trimap check tells what is wrong with trimaps and can write them out repaired"
+CHECK = "vstc trimap check FOLDER -o REPAIRED writes repaired trimaps"
 
 
 def read_trimap(path: Path) -> Array8:

@@ -8,9 +8,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from vstc.artifacts.fingerprint import fingerprint_files
-from vstc.artifacts.manifest import InputRef
+from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
+from vstc.artifacts.workspace import PROGRESS
 from vstc.data.index.source import natural_key, refuse_twice
 from vstc.errors import InputError
+from vstc.trimaps.layout import FIRST_MASKS, KIND
 
 Files = Mapping[str, Path]
 HERE = "."
@@ -18,6 +20,8 @@ HERE = "."
 
 class ImageSequences:
     """The folders with images at or below a folder; each is a sequence.
+
+    The masks of first frames, which lie beside the trimaps of vstc, are none.
 
     Args:
         folder: The folder.
@@ -61,7 +65,13 @@ class ImageSequences:
         return next((str(place) for place in candidates if str(place) in self.places), None)
 
     def reference(self, role: str) -> InputRef:
-        """Refer to all files by their names and sizes."""
+        """Refer to trimaps of vstc as such, to other files by their names and sizes.
+
+        Raises:
+            InputError: An artifact that is incomplete or of another kind.
+        """
+        if any((self.folder / name).is_file() for name in (MANIFEST, PROGRESS)):
+            return input_ref(role, self.folder, kind=KIND)
         files = [
             path.relative_to(self.folder).as_posix()
             for sequence in self.places.values()
@@ -72,7 +82,7 @@ class ImageSequences:
 
     def _folders(self) -> Iterator[tuple[str, list[str]]]:
         for folder, inner, names in os.walk(self.folder, followlinks=True):
-            inner[:] = [name for name in inner if not name.startswith(".")]
+            inner[:] = [n for n in inner if not n.startswith(".") and n != FIRST_MASKS]
             images = [name for name in names if self._is_image(name)]
             if images:
                 yield PurePosixPath(os.path.relpath(folder, self.folder)).as_posix(), images

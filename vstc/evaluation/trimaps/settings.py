@@ -58,7 +58,7 @@ class TrimapSettings(Settings):
     Attributes:
         metrics: Groups of values; None takes all that the inputs allow, but runs matting only
             where true alpha is given.
-        tracks: Names of the tracks to judge; empty takes all.
+        tracks: Names of the tracks to judge; empty takes all, but ``merged`` only if alone.
         limit: Judge the first so many sequences only.
         tc: How TC is computed.
         tsb: How Tsb is computed.
