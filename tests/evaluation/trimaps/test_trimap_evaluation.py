@@ -287,3 +287,67 @@ def test_frames_may_be_a_data_set_with_flow_that_is_stored(judge, run, trimap_sc
     assert first["protocol"]["tc"]["flow"]["source"] == "stored"
     assert first["totals"]["tc"] == pytest.approx(second["totals"]["tc"], abs=0.02)
     assert json.loads((tmp_path / "m2/manifest.json").read_text())["inputs"][1]["role"] == "frames"
+
+
+# --- trimaps of vstc
+
+
+@pytest.fixture
+def exported(run, trimap_scene, tmp_path):
+    """Trimaps, made of the alpha of the scene, with one of all objects and first-frame masks."""
+    folder = tmp_path / "exported"
+    ids = write(tmp_path / "ids", _ids, sequences=("a", "b"))
+    words = ("--format", "ids", "--radius", 2, "--merged")
+    run("trimap", "export", ids, *words, "-o", folder)
+    return folder
+
+
+def _ids(clip, index):
+    discs = [sequence for sequence in DISCS if sequence.startswith(clip)]
+    ids = np.zeros((40, 56), np.uint8)
+    for number, sequence in enumerate(discs, start=1):
+        ids[depth(sequence, index) > 0] = number
+    return ids
+
+
+def test_merged_trimaps_are_judged_when_asked_for(judge, exported, trimap_scene):
+    assert (exported / "a/first-masks/1.png").is_file()
+    paths = TrimapPaths(exported, frames=trimap_scene / "frames")
+    found = judge(paths=paths, metrics=["tsb"])
+    assert [clip["id"] for clip in found["per_clip"]] == ["a/1", "a/2", "b/1"]
+    merged = judge(paths=paths, metrics=["tsb"], tracks=["merged"], folder="m2")
+    assert [clip["id"] for clip in merged["per_clip"]] == ["a/merged", "b/merged"]
+
+
+def test_trimaps_of_vstc_are_inputs_by_their_manifest(judge, exported, tmp_path):
+    judge(paths=TrimapPaths(exported, truths={"same": exported}))
+    manifest, own = (
+        json.loads((folder / "manifest.json").read_text())
+        for folder in (exported, tmp_path / "metrics")
+    )
+    refs = {ref["role"]: (ref["kind"], ref["id"]) for ref in own["inputs"]}
+    wanted = ("vstc.trimaps", manifest["id"])
+    assert refs == {"trimaps": wanted, "truth same": wanted}
+    assert own["metrics"]["miou"] == 1
+
+
+def test_trimaps_that_are_not_finished_are_refused(judge, exported):
+    (exported / "manifest.json").rename(exported / "progress.json")
+    with pytest.raises(InputError, match="not complete|incomplete"):
+        judge(paths=TrimapPaths(exported))
+
+
+def test_frames_may_be_those_of_masks(judge, run, trimap_scene, tmp_path):
+    ids = write(tmp_path / "ids", _ids, sequences=("a", "b"))
+    masks = tmp_path / "masks"
+    run("instances", "import", ids, "--frames", trimap_scene / "frames", "-o", masks)
+    trimaps = trimap_scene / "trimaps"
+    first = judge(paths=TrimapPaths(trimaps, frames=masks), metrics=["tc"])
+    second = judge(
+        paths=TrimapPaths(trimaps, frames=trimap_scene / "frames"), metrics=["tc"], folder="m2"
+    )
+    assert first["totals"] == second["totals"]
+    bare = tmp_path / "bare"
+    run("instances", "import", ids, "-o", bare)
+    with pytest.raises(InputError, match="does not know the frames of a"):
+        judge(paths=TrimapPaths(trimaps, frames=bare), folder="m3")
