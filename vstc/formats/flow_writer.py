@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +13,7 @@ from vstc.artifacts.atomic import atomic_path, output_failure
 from vstc.errors import InputError
 from vstc.formats.flow_chunks import Compression, EncodedField, chunk_corners, encode_field
 from vstc.formats.flow_layout import FlowDirection, FlowInfo, create_layout, dataset_name
-
-# A fixed file format: files do not change with the HDF5 release, and HDF5 1.10 reads them.
-_HDF5_FORMAT = ("v110", "v110")
+from vstc.formats.hdf5_file import new_hdf5
 
 
 class FlowWriter:
@@ -47,8 +44,7 @@ class FlowWriter:
         self._corners = chunk_corners(info.size)
         with ExitStack() as stack:
             partial = stack.enter_context(atomic_path(path))
-            self._file = h5py.File(partial, "w", libver=_HDF5_FORMAT)
-            stack.callback(self._file.close)
+            self._file = stack.enter_context(new_hdf5(partial))
             create_layout(self._file, info)
             self._stack = stack.pop_all()
 

@@ -6,15 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from vstc.artifacts.atomic import atomic_path, output_failure
 from vstc.formats.class_scores import FRAMES, PROBABILITIES
-
-# A fixed file format: files do not change with the HDF5 release, and HDF5 1.10 reads them.
-_HDF5_FORMAT = ("v110", "v110")
+from vstc.formats.hdf5_file import new_hdf5
 
 
 class ScoreWriter:
@@ -39,8 +36,7 @@ class ScoreWriter:
         self._names: list[str] = []
         with ExitStack() as stack:
             partial = stack.enter_context(atomic_path(path))
-            self._file = h5py.File(partial, "w", libver=_HDF5_FORMAT)
-            stack.callback(self._file.close)
+            self._file = stack.enter_context(new_hdf5(partial))
             self._scores = self._file.create_dataset(
                 PROBABILITIES,
                 shape=(0, *self._shape),
