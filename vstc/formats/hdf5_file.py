@@ -21,7 +21,7 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
 
     HDF5 that cannot write out its caches when it closes a file keeps that file half open, and the
     process crashes when it ends. So they are written out first, and if that fails, or the body
-    did, into nothing.
+    did, into memory that is then let go.
 
     Args:
         path: The file to be.
@@ -34,11 +34,17 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
         yield file
         _flush(file, path)
     except BaseException:
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, file.id.get_vfd_handle())
-        os.close(nowhere)
-        file.close()
+        _discard(file)
         raise
+    file.close()
+
+
+def _discard(file: h5py.File) -> None:
+    # Memory takes what the disk does not; a null device would do but cannot change its length.
+    elsewhere = os.memfd_create("discarded") if hasattr(os, "memfd_create") else None
+    if elsewhere is not None:
+        os.dup2(elsewhere, file.id.get_vfd_handle())
+        os.close(elsewhere)
     file.close()
 
 
