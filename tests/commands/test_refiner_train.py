@@ -48,6 +48,7 @@ def test_a_refiner_is_trained_validated_and_recorded(
     assert found.network.id == manifest["inputs"][0]["id"]
     assert found.propagation["interval"] == 4
     scores = read_log(out)[-1]
+    assert shown["miou_at_3"] == [scores["miou_warped_at_3"], scores["miou_at_3"]]
     assert {f"miou{kind}_at_{k}" for kind in ("", "_warped") for k in (1, 2, 3)} <= set(scores)
 
 

@@ -24,6 +24,7 @@ from vstc.propagation.frames import ComputedFlow, FlowSource, StoredFlow
 from vstc.propagation.settings import PropagateSettings, Warping
 from vstc.training.batches import BatchStream
 from vstc.training.flows import FlowShelf
+from vstc.training.log import read_log
 from vstc.training.loop import Scores, TrainingRun
 from vstc.training.refiner.crop_flow import ComputedCropFlow, CropFlow, StoredCropFlow
 from vstc.training.refiner.samples import OWN, RefinerSampleMaker, join_refiner_samples
@@ -172,7 +173,21 @@ def run_refiner_training(
         device=device,
         validate=_make_validate(plan),
     )
-    return run.run(advance)
+    figures = run.run(advance)
+    return figures | _best_by_distance(workspace.path, figures["best_step"], settings)
+
+
+def _best_by_distance(
+    folder: Path, best_step: int, settings: RefinerSettings
+) -> dict[str, list[float | None]]:
+    """Return [mIoU as propagated, as refined] of the best weights, by the distance."""
+    for line in read_log(folder):
+        if line["event"] == "validation" and line["step"] == best_step:
+            return {
+                f"miou_at_{k}": [line[f"miou_warped_at_{k}"], line[f"miou_at_{k}"]]
+                for k in settings.validated_distances
+            }
+    return {}
 
 
 def _open_sources(settings: RefinerSettings, dataset: Dataset) -> list[Source]:
