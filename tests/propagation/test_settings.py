@@ -83,6 +83,13 @@ def test_every_parameter_of_a_preset_can_be_overridden():
         ({"schedule": {"target_rate": 0.3}}, "kind=adaptive"),
         ({"interval": 4, "schedule": {"kind": "adaptive", "target_rate": 0.2}}, "1/4"),
         ({"flow": {"method": "dis-ultrafst"}}, "dis-ultrafast"),
+        ({"flow": {"method": "motion-vectors"}, "look_ahead": True}, "points back only"),
+        (
+            {"flow": {"method": "motion-vectors"}, "warping": "eq1", "iam": {"flows": 1}},
+            "warping=exact",
+        ),
+        ({"flow": {"method": "motion-vectors"}, "iam": {"always": True}}, "iam.flows=1"),
+        ({"flow": {"method": "motion-vectors", "params": {"finest_scale": 1}}}, "no params"),
         ({"intervall": 3}, "interval"),
         ({"interval": 0}, "interval"),
     ],
@@ -91,6 +98,17 @@ def test_what_does_not_fit_is_refused(values, word):
     with pytest.raises(ConfigError) as caught:
         resolve(PropagateSettings, flags=values)
     assert word in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_motion_vectors_go_with_what_needs_flow_back_only():
+    flow = {"method": "motion-vectors"}
+    carried = PropagateSettings.model_validate({"flow": flow})
+    doubted = {"iam": {"flows": 1}, "mode": "evs", "refine": "every"}
+    refined = PropagateSettings.model_validate({"flow": flow, **doubted})
+    held = PropagateSettings.model_validate({"flow": flow, "warp": False, "look_ahead": True})
+    assert [s.flow.method for s in (carried, refined, held)] == ["motion-vectors"] * 3
+    with pytest.raises(ConfigError, match="motion-vectors"):
+        carried.flow.make_provider()
 
 
 def test_the_bound_of_a_pipeline_is_its_slowest_part():

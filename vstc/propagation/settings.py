@@ -13,6 +13,7 @@ from vstc.flow.providers import CATALOG, CatalogProvider, make_provider
 from vstc.propagation.carry import OLDEST, Interpolation
 
 STORED_FLOW = "stored"
+MOTION_VECTORS = "motion-vectors"
 
 
 class Mode(StrEnum):
@@ -88,7 +89,8 @@ class FlowSettings(Settings):
     """Where flow comes from.
 
     Attributes:
-        method: Name in the catalog of flow methods, or ``stored``.
+        method: Name in the catalog of flow methods, ``stored``, or ``motion-vectors``: those that
+            the codec of a video left in it.
         params: Parameters of the method that differ from its own.
         scale: Frames are shrunk by this before flow is computed; vectors are scaled back.
     """
@@ -99,17 +101,19 @@ class FlowSettings(Settings):
 
     @model_validator(mode="after")
     def _method_is_known(self) -> Self:
-        if self.method != STORED_FLOW:
+        if self.method not in {STORED_FLOW, MOTION_VECTORS}:
             self.make_provider()
+        if self.method == MOTION_VECTORS and self.params:
+            raise ValueError(f"flow.method={MOTION_VECTORS} has no params")
         return self
 
     def make_provider(self) -> CatalogProvider:
         """Choose the method.
 
         Raises:
-            ConfigError: An unknown name or parameter, or the flow is stored.
+            ConfigError: An unknown name or parameter, or the flow is not computed.
         """
-        if self.method == STORED_FLOW:
+        if self.method in {STORED_FLOW, MOTION_VECTORS}:
             raise unknown_name("flow method", self.method, CATALOG)
         return make_provider(self.method, self.params)
 
@@ -198,7 +202,7 @@ class PropagateSettings(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        for is_wrong, message in self._conflicts():
+        for is_wrong, message in self._conflicts() + self._motion_vector_conflicts():
             if is_wrong:
                 raise ValueError(message)
         return self
@@ -236,6 +240,23 @@ class PropagateSettings(Settings):
                 gap is not None and not schedule.min_gap <= gap <= self.interval,
                 f"schedule.target_rate must lie between 1/interval = 1/{self.interval} and "
                 f"1/min_gap = 1/{schedule.min_gap}",
+            ),
+        ]
+
+    def _motion_vector_conflicts(self) -> list[tuple[bool, str]]:
+        """A codec's vectors lie on the grid of the later frame and point into the earlier one."""
+        if self.flow.method != MOTION_VECTORS or not self.warp:
+            return []
+        name = f"flow.method={MOTION_VECTORS}"
+        return [
+            (self.look_ahead, f"look_ahead needs flow both ways, {name} points back only"),
+            (
+                self.warping is Warping.EQ1,
+                f"warping=eq1 needs flow to the later frame, {name} points back: use warping=exact",
+            ),
+            (
+                self.flows_per_step == 2,
+                f"iam.flows=2 needs flow both ways, {name} points back only: use iam.flows=1",
             ),
         ]
 
