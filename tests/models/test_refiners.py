@@ -95,7 +95,7 @@ def test_maps_on_another_grid_are_met_where_they_lie_in_the_image():
     """A map over the area of the frame gives what the same map on the network's grid gives."""
     network = network_of("icnet")
     refiner = refiner_for(network, RefinerChoice(name="residual", width=16), seed=1).eval()
-    torch.nn.init.normal_(refiner.cls.weight)
+    torch.nn.init.normal_(refiner.cls.weight, generator=torch.Generator().manual_seed(0))
     images = random_images(1, 65, 97)
     feature = TappedModel(network, refiner.tap)(images).feature
     corners, area = Grid.on_corners((17, 25), (65, 97)), Grid.over_area((16, 24), (64, 96))
@@ -126,7 +126,7 @@ def test_training_reaches_every_parameter(name, choice):
     for layer in (getattr(refiner, "correction", None), getattr(refiner, "cls", None)):
         if layer is not None:  # what starts as zero lets no gradient through before its first step
             for parameter in layer.parameters():
-                torch.nn.init.normal_(parameter)
+                torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
     images = random_images(2, 65, 97)
     with torch.no_grad():
         feature = TappedModel(network, refiner.tap)(images).feature

@@ -43,7 +43,9 @@ def parts(request: pytest.FixtureRequest) -> tuple[FrameNetwork, Refiner]:
     model = create_model(request.param, num_classes=3, seed=3)
     choice = RefinerChoice(name="residual", takes_residual=True, width=16)
     refiner = refiner_for(model, choice, seed=4).eval()
-    torch.nn.init.normal_(refiner.cls.weight, std=3.0)  # type: ignore[union-attr, arg-type]
+    generator, cls = torch.Generator().manual_seed(0), refiner.get_submodule("cls")
+    for name, std in (("weight", 3.0), ("bias", 9.0)):
+        torch.nn.init.normal_(cls.get_parameter(name), std=std, generator=generator)
     return FrameNetwork(model, device=CPU, input_scale=0.9), refiner
 
 
