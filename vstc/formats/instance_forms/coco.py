@@ -43,16 +43,19 @@ class _Annotation(Row):
         return self.track_id if self.instance_id is None else self.instance_id
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
     """An object of an image; its mask stays in the file."""
 
-    place: str
+    index: int
     category_id: int
     score: float
     track: int | None
     start: int
     end: int
+
+    def where(self, file: JsonFile) -> str:
+        return f"{file.path}: {'' if file.is_list else 'annotations'}[{self.index}]"
 
 
 @dataclass
@@ -76,7 +79,8 @@ class _Content:
             if size != seen.size:
                 sizes = f"{shown_size(seen.size)}, masks before {shown_size(size)}"
                 raise InputError(f"{file.path}: {item.place}: the mask is {sizes}")
-        entry = _Entry(item.place, row.category_id, row.score, row.track, item.start, item.end)
+        index = item.index or 0
+        entry = _Entry(index, row.category_id, row.score, row.track, item.start, item.end)
         self.entries.setdefault(row.image_id, []).append(entry)
 
 
@@ -156,7 +160,7 @@ def _refuse_strangers(
     file: JsonFile,
 ) -> None:
     for image_id, entries in content.entries.items():
-        where = f"{file.path}: {entries[0].place}"
+        where = entries[0].where(file)
         image = images.get(image_id)
         if image is None:
             raise InputError(f"{where}: no image has the id {image_id}")
@@ -169,7 +173,7 @@ def _refuse_strangers(
         for entry in entries:
             if entry.category_id not in categories:
                 raise InputError(
-                    f"{file.path}: {entry.place}: no category has the id {entry.category_id}",
+                    f"{entry.where(file)}: no category has the id {entry.category_id}",
                     hint=f"categories are {', '.join(map(str, categories))}",
                 )
 
@@ -184,7 +188,7 @@ def _track_numbers(entries: Sequence[_Entry]) -> dict[int, int]:
 
 def _read_mask(file: JsonFile, entry: _Entry, image: NamedImage) -> Rle:
     value = file.read(entry.start, entry.end)["segmentation"]
-    where = f"{file.path}: {entry.place}"
+    where = entry.where(file)
     if isinstance(value, list):
         return polygons_to_rle(value, height=image.height, width=image.width, where=where)
     return parse_rle(value, where=where)

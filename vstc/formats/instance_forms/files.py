@@ -8,7 +8,7 @@ numbered from 1 in their order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +30,22 @@ _FRAMES = "frames"  # a folder of images, and no object
 
 @dataclass(frozen=True)
 class _Objects:
-    """The files of a clip: by frame, then by track."""
+    """A clip and the folder of each track."""
 
     clip: InstanceClip
-    paths: Mapping[str, Mapping[int, Path]]
+    folders: Mapping[int, Path]
+
+    def files(self) -> Iterator[Path]:
+        for folder in self.folders.values():
+            yield from sorted(folder.glob("*.png"))
+
+    def masks(self, name: str) -> Iterator[InstanceMask]:
+        for track, folder in sorted(self.folders.items()):
+            path = folder / f"{name}.png"
+            if path.is_file():
+                mask = _read_mask(path, track, self.clip)
+                if mask.rle.area:
+                    yield mask
 
 
 def find_files(folder: Path) -> InstanceSource:
@@ -53,27 +65,18 @@ def find_files(folder: Path) -> InstanceSource:
             f"{folder} holds no masks", hint="files must be named <clip>/<track>/<frame>.png"
         )
 
-    def read(clip_id: str, name: str) -> tuple[InstanceMask, ...]:
-        found = objects[clip_id]
-        masks = [
-            _read_mask(path, track, found.clip)
-            for track, path in sorted(found.paths.get(name, {}).items())
-        ]
-        return tuple(mask for mask in masks if mask.rle.area)
-
     return InstanceSource(
         form=FORM,
         place=folder,
         files=tuple(
             path.relative_to(folder).as_posix()
             for found in objects.values()
-            for of_frame in found.paths.values()
-            for path in of_frame.values()
+            for path in found.files()
         ),
         categories=(OBJECT,),
         clips=tuple(found.clip for found in objects.values()),
         has_identity=True,
-        read=frame_by_frame(read),
+        read=frame_by_frame(lambda clip_id, name: tuple(objects[clip_id].masks(name))),
         image_folders={name: folder / name / _FRAMES for name in objects},
     )
 
@@ -127,21 +130,23 @@ def _track_folders(place: Path) -> dict[int, Path]:
 
 
 def _objects(clip_id: str, tracks: Mapping[int, Path]) -> _Objects:
-    paths: dict[str, dict[int, Path]] = {}
-    for track, folder in tracks.items():
+    sizes: Counter[tuple[int, int]] = Counter()
+    names: set[str] = set()
+    for folder in tracks.values():
         for path in folder.glob("*.png"):
-            paths.setdefault(path.stem, {})[track] = path
-    ordered = {name: paths[name] for name in sorted(paths, key=natural)}
-    size_of = {path: _size(path) for of_frame in ordered.values() for path in of_frame.values()}
-    height, width = Counter(size_of.values()).most_common(1)[0][0]
-    for path, size in size_of.items():
-        if size != (height, width):
-            raise InputError(
-                f"{path} is {shown_size(size)}, other masks of clip {clip_id} are "
-                f"{shown_size((height, width))}",
-                hint="make it again at the size of the frames",
-            )
-    return _Objects(InstanceClip(clip_id, height, width, None, tuple(ordered)), ordered)
+            names.add(path.stem)
+            sizes[_size(path)] += 1
+    height, width = sizes.most_common(1)[0][0]
+    frames = tuple(sorted(names, key=natural))
+    found = _Objects(InstanceClip(clip_id, height, width, None, frames), tracks)
+    if len(sizes) > 1:
+        odd = next(path for path in found.files() if _size(path) != (height, width))
+        raise InputError(
+            f"{odd} is {shown_size(_size(odd))}, other masks of clip {clip_id} are "
+            f"{shown_size((height, width))}",
+            hint="make it again at the size of the frames",
+        )
+    return found
 
 
 def _size(path: Path) -> tuple[int, int]:

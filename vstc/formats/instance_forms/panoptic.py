@@ -76,11 +76,11 @@ class _Map:
 
 @dataclass
 class _Content:
-    """The rows of a COCO file."""
+    """The rows of a COCO file; of annotations, where they stand, by image."""
 
     images: list[_Image] = field(default_factory=list)
     categories: list[_Category] = field(default_factory=list)
-    annotations: list[_Annotation] = field(default_factory=list)
+    annotations: dict[int, tuple[int, int]] = field(default_factory=dict)
     info: _Info = field(default_factory=_Info)
 
 
@@ -145,18 +145,19 @@ def _find_frame_files(folder: Path, *, with_stuff: bool) -> InstanceSource:
 
 
 def _find_coco(path: Path, *, with_stuff: bool) -> InstanceSource:
-    content = _read_coco(path)
+    file = JsonFile(path)
+    content = _read_coco(file)
     folder = path.with_suffix("") if path.with_suffix("").is_dir() else path.parent
-    of_image = {annotation.image_id: annotation for annotation in content.annotations}
     clips, image_of = clips_of_images(content.images, path)
     refuse_clips_of_one_name(clips, path)
     clip_of = {clip.id: clip for clip in clips}
     kept = {c.id for c in content.categories if c.isthing or with_stuff}
 
     def read(clip_id: str, name: str) -> tuple[InstanceMask, ...] | None:
-        annotation = of_image.get(image_of[clip_id, name].id)
-        if annotation is None:
+        place = content.annotations.get(image_of[clip_id, name].id)
+        if place is None:
             return None
+        annotation = _Annotation.model_validate(file.read(*place))
         where = f"{path}: segments of {annotation.file_name}"
         segments = [_segment(row, where) for row in annotation.segments_info]
         found = _Map(folder / annotation.file_name, {segment.id: segment for segment in segments})
@@ -179,8 +180,8 @@ def _find_coco(path: Path, *, with_stuff: bool) -> InstanceSource:
     )
 
 
-def _read_coco(path: Path) -> _Content:
-    file, content = JsonFile(path), _Content()
+def _read_coco(file: JsonFile) -> _Content:
+    content = _Content()
     for item in file.items():
         if item.key == "info" and isinstance(item.value, dict):
             content.info = read_row(_Info, item, file)
@@ -191,9 +192,10 @@ def _read_coco(path: Path) -> _Content:
         elif item.key == "categories":
             content.categories.append(read_row(_Category, item, file))
         elif item.key == "annotations":
-            content.annotations.append(read_row(_Annotation, item, file))
+            row = read_row(_Annotation, item, file)
+            content.annotations[row.image_id] = (item.start, item.end)
     if not content.images:
-        raise InputError(f"{path} lists no images")
+        raise InputError(f"{file.path} lists no images")
     return content
 
 
