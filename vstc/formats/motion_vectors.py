@@ -2,7 +2,7 @@
 
 A video encoder cuts each frame into blocks and notes where in an earlier frame it found the like
 of each. Where every frame refers to the frame before it and to no other, those vectors are flow
-that costs no more than decoding. They serve to describe pixels in few bytes: on plain surfaces
+that costs a decoding. They serve to describe pixels in few bytes: on plain surfaces
 they may be far from the true motion.
 """
 

@@ -1,4 +1,4 @@
-"""Flow from the motion vectors in video files: no cost but decoding, one direction only."""
+"""Flow from the motion vectors in video files: costs one more decoding, one direction only."""
 
 from __future__ import annotations
 
