@@ -33,6 +33,7 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     (None, "pseudo-label", "pseudo_label"),
     (None, "distill", "distill"),
     (None, "predict", "predict"),
+    (None, "propagate", "propagate"),
     ("evaluate", "", "evaluate"),
     ("evaluate", "compare", "evaluate_compare"),
     ("evaluate", "efficiency", "evaluate_efficiency"),

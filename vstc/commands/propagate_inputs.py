@@ -1,0 +1,271 @@
+"""What ``vstc propagate`` opens: networks or labels for key frames, flow, and the frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vstc.artifacts.manifest import InputRef
+    from vstc.artifacts.workspace import Workspace
+    from vstc.commands.frame_results import Job, Outlet
+    from vstc.formats.dataset import Clip, Dataset
+    from vstc.inference.frame_streams import LiveStream
+    from vstc.inference.inputs import FrameInput
+    from vstc.inference.refiner_checkpoint import TrainedRefiner
+    from vstc.propagation.equipment import Equipment
+    from vstc.propagation.flows import ClipFlows
+    from vstc.propagation.run_settings import PropagateRunSettings
+    from vstc.propagation.settings import PropagateSettings
+
+STORED_FLOW_METHOD = "stored"
+
+
+@dataclass(frozen=True)
+class NetworkPaths:
+    """What the networks of a run are read from.
+
+    Attributes:
+        key: Run folder, checkpoint, folder of labels, or the word ``labels`` for true ones.
+        refiner: Run folder or checkpoint of a refiner.
+        light: Run folder or checkpoint of a light network.
+        flow: Stored flow; None computes it.
+        device: ``--device``.
+    """
+
+    key: str
+    refiner: Path | None
+    light: Path | None
+    flow: Path | None
+    device: str
+
+    @property
+    def has_labels(self) -> bool:
+        """Tell whether key frames have ready labels instead of a network.
+
+        Raises:
+            InputError: An exported program.
+        """
+        from vstc.evaluation.label_sources.opening import is_checkpoint
+        from vstc.propagation.equipment import refuse_exported
+
+        refuse_exported(Path(self.key))
+        return not is_checkpoint(Path(self.key))
+
+    def references(self) -> list[InputRef]:
+        """Refer to all of them as inputs.
+
+        Raises:
+            InputError: One is missing, incomplete, or something else.
+        """
+        from vstc.inference.checkpoint import checkpoint_ref
+        from vstc.propagation.flows import StoredFlows
+
+        refs = []
+        if not self.has_labels:
+            refs.append(checkpoint_ref(Path(self.key)))
+        elif not self._are_true_labels:
+            refs.append(_labels_ref(Path(self.key)))
+        if self.refiner is not None:
+            from vstc.inference.refiner_checkpoint import refiner_ref
+
+            refs.append(refiner_ref(self.refiner))
+        if self.light is not None:
+            refs.append(replace(checkpoint_ref(self.light), role="light"))
+        if self.flow is not None:
+            refs.append(StoredFlows(self.flow).reference())
+        return refs
+
+    def load_refiner(self, which: str) -> TrainedRefiner | None:
+        """Load the refiner, if there is one."""
+        if self.refiner is None:
+            return None
+        from vstc.inference.refiner_checkpoint import load_refiner
+
+        return load_refiner(self.refiner, which=which)
+
+    def open_flows(
+        self, settings: PropagateSettings, dataset: Dataset | None = None
+    ) -> ClipFlows | None:
+        """Open the flow; None if nothing moves.
+
+        Args:
+            settings: Say where it comes from.
+            dataset: Has the videos whose motion vectors are read; None is a pipe or a camera,
+                or not known yet.
+
+        Raises:
+            ConfigError: Stored flow was chosen and not given, or given and is not wanted.
+            InputError: It is missing, incomplete or something else.
+        """
+        from vstc.errors import ConfigError
+        from vstc.propagation.flows import ComputedFlows, StoredFlows
+        from vstc.propagation.motion_flow import MotionVectorFlows
+        from vstc.propagation.settings import MOTION_VECTORS
+
+        is_stored = settings.flow.method == STORED_FLOW_METHOD
+        if is_stored != (self.flow is not None):
+            raise ConfigError(
+                f"flow.method is {settings.flow.method}, and "
+                + ("no flow is given" if is_stored else f"flow is given: {self.flow}"),
+                hint="--flow FOLDER reads stored flow, --flow-method NAME computes it",
+            )
+        if not settings.warp:
+            return None
+        if settings.flow.method == MOTION_VECTORS:
+            return MotionVectorFlows(dataset)
+        return ComputedFlows(settings) if self.flow is None else StoredFlows(self.flow)
+
+    @property
+    def _are_true_labels(self) -> bool:
+        from vstc.evaluation.label_sources.opening import TRUE_LABELS
+
+        return self.key == TRUE_LABELS
+
+    def open_labels(self, dataset: Dataset, clips: Sequence[Clip]) -> Equipment:
+        """Open labels in the place of a network.
+
+        Raises:
+            ConfigError: A refiner or a light network was given too.
+            InputError: There are none that belong to the frames.
+        """
+        from vstc.errors import ConfigError
+        from vstc.evaluation.label_sources.opening import open_label_source
+        from vstc.propagation.equipment import LabelEquipment
+
+        if self.refiner is not None or self.light is not None:
+            raise ConfigError(
+                "labels as key frames have no network beside them",
+                hint="leave out --refiner and --light, or give a run folder",
+            )
+        return LabelEquipment(open_label_source(self.key, dataset), dataset, clips)
+
+    def open_models(self, settings: PropagateRunSettings) -> Equipment:
+        """Load the networks.
+
+        Raises:
+            ConfigError: One is missing or idle.
+            InputError: One is damaged, or they do not belong together.
+            SetupError: The device is not there.
+        """
+        from vstc.inference.checkpoint import load_network
+        from vstc.inference.network import pick_device
+        from vstc.propagation.equipment import ModelEquipment
+
+        device = pick_device(self.device)
+        trained = load_network(Path(self.key), which=settings.checkpoint)
+        refiner = self.load_refiner(settings.checkpoint)
+        if refiner is not None:
+            refiner.require(trained)
+        light = None
+        if self.light is not None:
+            light = load_network(self.light, which=settings.checkpoint)
+        return ModelEquipment.of(
+            trained,
+            settings.propagation,
+            device=device,
+            refiner=None if refiner is None else refiner.refiner,
+            light=light,
+        )
+
+
+def prepare_job(
+    frames: FrameInput | LiveStream,
+    paths: NetworkPaths,
+    settings: PropagateRunSettings,
+    *,
+    workers: int | None,
+) -> Job:
+    """Load what is needed; everything that can be refused is refused here.
+
+    Args:
+        frames: The frames.
+        paths: Where networks and flow are.
+        settings: The settings.
+        workers: ``--workers``.
+    """
+    from vstc import console
+    from vstc.commands.frame_results import Job
+    from vstc.formats.dataset import class_palette
+    from vstc.inference.inputs import FrameInput
+    from vstc.inference.sinks.label_files import LabelFile
+    from vstc.inference.sinks.y4m_output import StdoutFormat, Y4mOutput
+    from vstc.propagation.clip_writer import Outputs, Threads
+    from vstc.propagation.run import check_run, propagate_dataset, propagate_live
+
+    clips: list[Clip] = []
+    if isinstance(frames, FrameInput):
+        clips = frames.dataset.select(settings.split, limit=settings.limit)
+    equipment = _open_equipment(frames, clips, paths, settings)
+    dataset = frames.dataset if isinstance(frames, FrameInput) else None
+    flows = paths.open_flows(settings.propagation, dataset)
+    LabelFile.of(equipment.table, settings.format)
+    for remark in check_run(equipment, flows, clips, settings):
+        console.warn(remark)
+    threads = Threads.of(workers, cores=os.cpu_count() or 1, device=equipment.device)
+
+    def work(
+        workspace: Workspace | None, outlet: Outlet | None, advance: Callable[[int], None]
+    ) -> dict[str, Any]:
+        sink = None
+        if outlet is not None:
+            palette = class_palette(equipment.table.classes)
+            sink = Y4mOutput(outlet.stream, palette, format=StdoutFormat(outlet.format))
+        common: dict[str, Any] = {
+            "outputs": Outputs(workspace, sink, advance),
+            "threads": threads,
+        }
+        if isinstance(frames, FrameInput):
+            return propagate_dataset(equipment, flows, frames.dataset, clips, settings, **common)
+        return propagate_live(equipment, flows, frames, settings, **common)
+
+    is_stored = isinstance(frames, FrameInput)
+    units = sum(len(clip.frames) for clip in clips) if is_stored else None
+    plan = {
+        "clips": len(clips) if is_stored else 1,
+        "units": units,
+        "device": str(equipment.device),
+        "workers": threads.workers,
+        "network_threads": threads.network,
+        "propagation": settings.propagation.as_json(),
+    }
+    return Job(units, plan, work)
+
+
+def _open_equipment(
+    frames: FrameInput | LiveStream,
+    clips: Sequence[Clip],
+    paths: NetworkPaths,
+    settings: PropagateRunSettings,
+) -> Equipment:
+    from vstc.errors import InputError
+    from vstc.inference.inputs import FrameInput
+
+    if not paths.has_labels:
+        return paths.open_models(settings)
+    if not isinstance(frames, FrameInput):
+        raise InputError(
+            "labels cannot be the key frames of a pipe or a camera",
+            hint="store the frames first, or give a run folder",
+        )
+    return paths.open_labels(frames.dataset, clips)
+
+
+def _labels_ref(folder: Path) -> InputRef:
+    """Refer to a folder of labels; one without a manifest by the names and sizes of its files."""
+    from vstc.artifacts.fingerprint import fingerprint_files
+    from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
+    from vstc.errors import InputError
+
+    if not folder.is_dir():
+        raise InputError(
+            f"no network at {folder}",
+            hint="give a run folder, a checkpoint, a folder of labels, or the word labels",
+        )
+    if (folder / MANIFEST).is_file():
+        return input_ref("labels", folder)
+    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return InputRef("labels", str(folder), "raw", fingerprint_files(folder, files))

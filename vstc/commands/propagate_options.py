@@ -1,0 +1,73 @@
+"""Options of ``vstc propagate`` that no other command has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_HOW, _NETWORKS, _BENCH = "Propagation", "Networks", "Benchmark"
+
+Network = Annotated[
+    str,
+    typer.Argument(
+        help="Run folder, checkpoint, folder of labels for the key frames, or the word labels."
+    ),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        help="evs-01 to evs-14, fast, balanced (default) or best.",
+        rich_help_panel=_HOW,
+    ),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option("--mode", help="labels, evs, features or fusion.", rich_help_panel=_HOW),
+]
+Interval = Annotated[
+    int | None,
+    typer.Option("--interval", min=1, help="Frames to the next key frame.", rich_help_panel=_HOW),
+]
+Refine = Annotated[
+    str | None,
+    typer.Option("--refine", help="never, last, every or fuse.", rich_help_panel=_HOW),
+]
+Carry = Annotated[
+    str | None,
+    typer.Option("--carry", help="labels or probabilities.", rich_help_panel=_HOW),
+]
+Scheme = Annotated[
+    str | None,
+    typer.Option("--scheme", help="chained or composed.", rich_help_panel=_HOW),
+]
+LookAhead = Annotated[
+    bool | None,
+    typer.Option(
+        "--look-ahead/--no-look-ahead",
+        help="Carry from the nearer key frame, past or future; results come late.",
+        rich_help_panel=_HOW,
+    ),
+]
+Schedule = Annotated[
+    str | None,
+    typer.Option("--schedule", help="fixed, adaptive or given.", rich_help_panel=_HOW),
+]
+FlowMethod = Annotated[
+    str | None,
+    typer.Option("--flow-method", help="How flow is computed.", rich_help_panel=_HOW),
+]
+StoredFlow = Annotated[
+    Path | None,
+    typer.Option("--flow", help="Stored flow, instead of computing it.", rich_help_panel=_HOW),
+]
+RefinerRun = Annotated[
+    Path | None,
+    typer.Option("--refiner", help="Run of vstc refiner train.", rich_help_panel=_NETWORKS),
+]
+LightRun = Annotated[
+    Path | None,
+    typer.Option("--light", help="Light network, for fusion.", rich_help_panel=_NETWORKS),
+]
