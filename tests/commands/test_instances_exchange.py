@@ -258,11 +258,11 @@ def test_archive_of_another_kind_and_an_unknown_folder_are_refused(
     assert "nothing is there" in done.stderr
 
 
-def test_unknown_clip_and_missing_format_are_usage_errors(run: Run, tmp_path: Path) -> None:
+def test_unknown_clip_and_form_are_usage_errors(run: Run, tmp_path: Path) -> None:
     clip = clip_of("walk", 2)
     write_archive(tmp_path / "old", [(clip, frames_of(clip, num_masks=2))])
     export = ("instances", "export", tmp_path / "old", "-o", tmp_path / "x")
-    assert "format" in run(*export, code=2).stderr
+    assert "format" in run(*export, "--format", "davos", code=2).stderr
     done = run(*export, "--format", "davis", "--set", 'clips=["wlk"]', code=2)
     assert "unknown clip: wlk" in done.stderr
     assert "walk" in done.stderr

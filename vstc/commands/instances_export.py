@@ -15,7 +15,7 @@ def command(
     output: options.Output,
     form: Annotated[
         str | None,
-        typer.Option("--format", help="davis, files, youtube-vis, coco, sa-v or panoptic."),
+        typer.Option("--format", help="davis (default), files, youtube-vis, coco, sa-v, panoptic."),
     ] = None,
     config: options.ConfigFile = None,
     sets: options.Sets = None,

@@ -56,7 +56,7 @@ class ExportSettings(Settings):
         rle: Masks in annotations are ``compressed`` or ``uncompressed``.
     """
 
-    format: Literal["davis", "files", "youtube-vis", "coco", "sa-v", "panoptic"]
+    format: Literal["davis", "files", "youtube-vis", "coco", "sa-v", "panoptic"] = "davis"
     clips: tuple[str, ...] = ()
     overlap: Overlap = Overlap.ERROR
     rle: RleForm = RleForm.COMPRESSED
