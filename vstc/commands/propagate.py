@@ -64,8 +64,9 @@ def command(
     """
     from vstc import console
     from vstc.commands.frame_results import choose_target, run_on_frames
-    from vstc.commands.propagate_inputs import STORED_FLOW_METHOD, NetworkPaths, prepare_job
+    from vstc.commands.propagate_inputs import NetworkPaths, prepare_job
     from vstc.propagation.run_settings import choose_settings
+    from vstc.propagation.settings import STORED_FLOW
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
     paths = NetworkPaths(network, refiner, light, flow, device)
@@ -82,7 +83,7 @@ def command(
             "propagation.scheme": scheme,
             "propagation.look_ahead": look_ahead,
             "propagation.schedule.kind": schedule,
-            "propagation.flow.method": flow_method or (STORED_FLOW_METHOD if flow else None),
+            "propagation.flow.method": flow_method or (STORED_FLOW if flow else None),
             "checkpoint": checkpoint,
             "split": split,
             "overlay": overlay or None,
@@ -106,8 +107,7 @@ def command(
             "--probabilities": settings.probabilities,
         },
     )
-    flows = paths.open_flows(settings.propagation)
-    settings = settings.with_flow_method(None if flows is None else flows.method)
+    settings = settings.with_flow_method(paths.flow_method(settings.propagation))
     run_on_frames(
         frames,
         target,

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from vstc.propagation.run_settings import PropagateRunSettings
     from vstc.propagation.settings import PropagateSettings
 
-STORED_FLOW_METHOD = "stored"
-
 
 @dataclass(frozen=True)
 class NetworkPaths:
@@ -87,37 +85,46 @@ class NetworkPaths:
 
         return load_refiner(self.refiner, which=which)
 
-    def open_flows(
-        self, settings: PropagateSettings, dataset: Dataset | None = None
-    ) -> ClipFlows | None:
-        """Open the flow; None if nothing moves.
-
-        Args:
-            settings: Say where it comes from.
-            dataset: Has the videos whose motion vectors are read; None is a pipe or a camera,
-                or not known yet.
+    def flow_method(self, settings: PropagateSettings) -> str | None:
+        """Name the method that labels move along; None if nothing moves.
 
         Raises:
             ConfigError: Stored flow was chosen and not given, or given and is not wanted.
             InputError: It is missing, incomplete or something else.
         """
         from vstc.errors import ConfigError
-        from vstc.propagation.flows import ComputedFlows, StoredFlows
-        from vstc.propagation.motion_flow import MotionVectorFlows
-        from vstc.propagation.settings import MOTION_VECTORS
+        from vstc.propagation.flows import StoredFlows
+        from vstc.propagation.settings import STORED_FLOW
 
-        is_stored = settings.flow.method == STORED_FLOW_METHOD
-        if is_stored != (self.flow is not None):
+        method = settings.flow.method
+        if (method == STORED_FLOW) != (self.flow is not None):
             raise ConfigError(
-                f"flow.method is {settings.flow.method}, and "
-                + ("no flow is given" if is_stored else f"flow is given: {self.flow}"),
+                f"flow.method is {method}, and "
+                + ("no flow is given" if self.flow is None else f"flow is given: {self.flow}"),
                 hint="--flow FOLDER reads stored flow, --flow-method NAME computes it",
             )
         if not settings.warp:
             return None
+        return method if self.flow is None else StoredFlows(self.flow).method
+
+    def open_flows(self, settings: PropagateSettings, dataset: Dataset | None) -> ClipFlows | None:
+        """Open the flow; None if nothing moves.
+
+        Args:
+            settings: Say where it comes from.
+            dataset: The frames; None for a pipe or a camera.
+        """
+        from vstc.propagation.flows import ComputedFlows, StoredFlows
+        from vstc.propagation.motion_flow import MotionVectorFlows
+        from vstc.propagation.settings import MOTION_VECTORS
+
+        if not settings.warp:
+            return None
+        if self.flow is not None:
+            return StoredFlows(self.flow)
         if settings.flow.method == MOTION_VECTORS:
             return MotionVectorFlows(dataset)
-        return ComputedFlows(settings) if self.flow is None else StoredFlows(self.flow)
+        return ComputedFlows(settings)
 
     @property
     def _are_true_labels(self) -> bool:
