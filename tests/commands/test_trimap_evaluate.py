@@ -94,3 +94,11 @@ def test_two_evaluations_are_compared(run, evaluate, tmp_path):
     drawn_from = ComparedRun("metrics", record, counts=counts, sums=sums)
     for score in ("miou", "tsb", "tsb_core"):
         assert additive_score(drawn_from, score) is not None
+
+
+def test_flow_that_is_computed_for_every_track_is_told(evaluate, tmp_path):
+    hint = "--flow-cache FOLDER"
+    assert hint in evaluate("--metrics", "tc").stderr
+    cached = evaluate("--metrics", "tc", "--flow-cache", tmp_path / "cache", output="b")
+    assert hint not in cached.stderr
+    assert hint not in evaluate("--metrics", "tc", "--tracks", "2_dog", output="c").stderr

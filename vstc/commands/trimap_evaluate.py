@@ -23,10 +23,14 @@ def command(
         Path | None, typer.Option("--alpha", help="Folder of true alpha: mattes are compared.")
     ] = None,
     frames: Annotated[
-        Path | None, typer.Option("--frames", help="Folder of frames, a data set, or masks of vstc.")
+        Path | None,
+        typer.Option("--frames", help="Folder of frames, a data set, or masks of vstc."),
     ] = None,
     flow: Annotated[
         Path | None, typer.Option("--flow", help="Stored flow or .flo files; else computed.")
+    ] = None,
+    flow_cache: Annotated[
+        Path | None, typer.Option("--flow-cache", help="Folder that keeps computed flow.")
     ] = None,
     flow_method: Annotated[
         str | None, typer.Option("--flow-method", help="Method on the fly; default: dis-medium.")
@@ -70,6 +74,7 @@ def command(
     from vstc.evaluation.run import check_evaluation, run_evaluation
     from vstc.evaluation.settings import parse_names
     from vstc.evaluation.team import team_from_environment
+    from vstc.evaluation.trimaps.flow import FlowOfClips
     from vstc.evaluation.trimaps.inputs import TrimapPaths
     from vstc.evaluation.trimaps.plan import plan_trimaps
     from vstc.evaluation.trimaps.settings import TrimapSettings, parse_metrics, parse_truths
@@ -86,7 +91,7 @@ def command(
         "region": region,
     }
     settings = resolve(TrimapSettings, config_file=config, sets=sets, flags=flags)
-    paths = TrimapPaths(trimaps, truths=truths, alpha=alpha, frames=frames, flow=flow)
+    paths = TrimapPaths(trimaps, truths, alpha, frames, flow, flow_cache)
     plan = plan_trimaps(paths, output, settings)
     known = [name for group in plan.judge.groups.values() for name in group.columns().totals]
     requirements = [parse_requirement(text, known=known) for text in require or ()]
@@ -96,6 +101,8 @@ def command(
         text = f"would judge {len(plan.clips)} sequences, {plan.num_frames} frames"
         console.result(work, as_json=as_json, render=lambda: text)
         return
+    if isinstance(plan.flow, FlowOfClips) and plan.flow.is_repeated:
+        console.note("flow is computed for each track; --flow-cache FOLDER does it once a clip")
     record = run_evaluation(
         plan,
         output,

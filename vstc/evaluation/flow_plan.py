@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from vstc.artifacts.manifest import InputRef
 from vstc.errors import ConfigError
@@ -35,6 +35,14 @@ class FlowChoice:
     stored: Path | None = None
     cache: Path | None = None
     method: str | None = None
+
+
+@runtime_checkable
+class PreparedFlow(Protocol):
+    """Flow that has work to do before clips are judged."""
+
+    def prepare(self, workers: int | None) -> None:
+        """Compute what is missing."""
 
 
 class CachedFlow:

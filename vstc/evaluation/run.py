@@ -15,7 +15,7 @@ from vstc.artifacts.workspace import Workspace, check_output, open_artifact
 from vstc.errors import InputError
 from vstc.evaluation.clip_result import ClipResult
 from vstc.evaluation.evaluate import gather, judge_clips
-from vstc.evaluation.flow_plan import CachedFlow
+from vstc.evaluation.flow_plan import PreparedFlow
 from vstc.evaluation.plan import EvaluationPlan
 from vstc.evaluation.record import KIND, RECORD, ClipTables, metrics_record
 from vstc.evaluation.tables import record_files
@@ -70,7 +70,7 @@ def run_evaluation(
                     existing=existing,
                 )
             )
-            if isinstance(plan.flow, CachedFlow) and not workspace.is_complete:
+            if isinstance(plan.flow, PreparedFlow) and not workspace.is_complete:
                 plan.flow.prepare(workers)
         if not team.hear(workspace is not None and workspace.is_complete):
             _judge(plan, team.share(plan.clips), output, workspace, workers=workers, track=track)

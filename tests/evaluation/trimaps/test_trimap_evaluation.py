@@ -262,6 +262,18 @@ def test_a_truth_that_is_no_trimap_is_refused(judge, trimap_scene, tmp_path):
         judge(paths=paths_of(scene), metrics=["iou"])
 
 
+def test_a_flow_cache_is_filled_once_for_all_tracks_of_a_clip(judge, trimap_scene, tmp_path):
+    cache = tmp_path / "cache"
+    cached = TrimapPaths(trimap_scene / "trimaps", frames=trimap_scene / "frames", flow_cache=cache)
+    first = judge(paths=cached, metrics=["tc"])
+    assert sorted(path.stem for path in cache.rglob("*.h5")) == ["a", "b"]
+    kept = (cache / "manifest.json").read_bytes()
+    assert judge(paths=cached, metrics=["tc"], folder="m2")["totals"] == first["totals"]
+    assert (cache / "manifest.json").read_bytes() == kept
+    with pytest.raises(ConfigError, match="flow is for tc"):
+        judge(paths=cached, metrics=["tsb"], folder="m3")
+
+
 @pytest.mark.parametrize(
     ("settings", "paths", "told"),
     [
@@ -285,6 +297,9 @@ def test_frames_may_be_a_data_set_with_flow_that_is_stored(judge, run, trimap_sc
     first = judge(paths=stored, metrics=["tc"])
     second = judge(paths=computed, metrics=["tc"], folder="m2")
     assert first["protocol"]["tc"]["flow"]["source"] == "stored"
+    cached = TrimapPaths(trimap_scene / "trimaps", frames=dataset, flow_cache=flow)
+    third = judge(paths=cached, metrics=["tc"], folder="m3")
+    assert third["totals"]["tc"] == first["totals"]["tc"]
     assert first["totals"]["tc"] == pytest.approx(second["totals"]["tc"], abs=0.02)
     assert json.loads((tmp_path / "m2/manifest.json").read_text())["inputs"][1]["role"] == "frames"
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from vstc.artifacts.manifest import InputRef
+from vstc.evaluation.flow_plan import PreparedFlow
 from vstc.evaluation.flow_sources.source import FORWARD_ONLY, ClipFlow, FlowNeeds, FlowSource
 from vstc.formats.dataset import Clip
 
@@ -22,6 +23,17 @@ class FlowOfClips:
     def __init__(self, source: FlowSource, clips: Mapping[str, Clip]) -> None:
         self._source = source
         self._clips = clips
+
+    @property
+    def is_repeated(self) -> bool:
+        """Tell whether the flow of a clip is computed more than once, for each of its tracks."""
+        num_clips = len({clip.id for clip in self._clips.values()})
+        return num_clips < len(self._clips) and self.describe()["source"] == "computed"
+
+    def prepare(self, workers: int | None) -> None:
+        """Compute what a flow cache lacks."""
+        if isinstance(self._source, PreparedFlow):
+            self._source.prepare(workers)
 
     def check(self, clips: Sequence[Clip], needs: FlowNeeds = FORWARD_ONLY) -> None:
         """Look whether there is what will be asked for.

@@ -31,6 +31,7 @@ class TrimapPaths:
         alpha: Folder of true alpha.
         frames: Folder of frames, or a data set.
         flow: Stored flow.
+        flow_cache: Artifact that keeps computed flow.
     """
 
     trimaps: Path
@@ -38,6 +39,7 @@ class TrimapPaths:
     alpha: Path | None = None
     frames: Path | None = None
     flow: Path | None = None
+    flow_cache: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ are judged, kept, resumed and shared by threads and processes as clips are.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,8 @@ def _metrics(paths: TrimapPaths, settings: TrimapSettings) -> tuple[TrimapMetric
     for metric in chosen:
         if not has[metric]:
             raise ConfigError(f"metric {metric} needs more inputs", hint=f"add {_NEEDS[metric]}")
-    if paths.flow is not None and TrimapMetric.TC not in chosen:
-        raise ConfigError("flow is for tc, which is not computed", hint="leave out --flow")
+    if (paths.flow or paths.flow_cache) and TrimapMetric.TC not in chosen:
+        raise ConfigError("flow is for tc, which is not computed", hint="leave it out")
     return chosen
 
 
@@ -186,8 +187,9 @@ def _flow(
     clips = {clip.id: clip for clip in sources.values()}
     record = DatasetRecord(name="frames", root=".", classes=[], clips=list(clips.values()))
     frames = Dataset(record, Path())
-    choice = FlowChoice(stored=paths.flow, method=settings.flow_method)
-    reference = inputs.references[-1]
+    choice = FlowChoice(paths.flow, paths.flow_cache, settings.flow_method)
+    # As vstc flow precompute names its input, whose artifacts may be such a cache.
+    reference = replace(inputs.references[-1], role="dataset")
     source = plan_flow(frames, reference, clips.values(), groups, choice)
     return None if source is None else FlowOfClips(source, sources)
 
