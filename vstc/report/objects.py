@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import cv2
 import numpy as np
@@ -21,11 +22,11 @@ _ROOM, _LEAST_WINDOW = 1.5, 0.2
 _TEXT_WIDTH = 480  # of a picture on which numbers are as large as their font
 
 
+@cache
 def track_rgb(track: int) -> tuple[int, int, int]:
     """Return the colour of a track, which is that of overlay videos."""
-    palette = overlay_palette()
-    red, green, blue = palette[1 + (track - 1) % 254]
-    return int(red), int(green), int(blue)
+    red, green, blue = overlay_palette()[1 + (track - 1) % 254].tolist()
+    return red, green, blue
 
 
 def track_color(track: int) -> str:

@@ -33,7 +33,7 @@ from vstc.report.timelines import MAX_ROWS, Presence, timeline_chart
 from vstc.report.tracksurvey import ClipSurvey, TrackSurvey, survey_clip
 
 _CLIPS = 3
-_FRAMES = 3
+_FRAMES = {"landscape": 3, "portrait": 6}
 _LINES = 8
 
 
@@ -201,12 +201,13 @@ def _gallery(archive: InstanceArchive, survey: ClipSurvey) -> Gallery:
         else:
             drawn[-1] = replace(drawn[-1], caption=f"{clip.id} / {frame.name}")
     rows = [row for row in (frames, drawn) if row]
-    return Gallery(rows=tuple(("", tuple(row)) for row in rows), narrow_columns=_FRAMES)
+    return Gallery(rows=tuple(("", tuple(row)) for row in rows), narrow_columns=3)
 
 
 def _chosen(archive: InstanceArchive, survey: ClipSurvey) -> list[FrameInstances]:
     """Choose frames evenly among those that show an object."""
     shown = [place for place, objects in enumerate(survey.objects) if objects]
-    count = min(_FRAMES, len(shown))
+    is_portrait = survey.clip.height > survey.clip.width
+    count = min(_FRAMES["portrait" if is_portrait else "landscape"], len(shown))
     wanted = {shown[(2 * n + 1) * len(shown) // (2 * count)] for n in range(count)}
     return [frame for frame in archive.frames(survey.clip.id) if frame.index in wanted]
