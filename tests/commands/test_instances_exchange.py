@@ -48,6 +48,14 @@ def test_masks_areas_and_boxes_survive_every_form(
     assert [len(frame) for frame in masks_of(new).values()] == [4, 3, 4, 4, 3, 4, 4, 4]
 
 
+@every_form
+def test_clips_in_folders_keep_their_names(form: str, run: Run, tmp_path: Path) -> None:
+    clips = [clip_of("val/run", 2), clip_of("val/walk", 2)]
+    old = write_archive(tmp_path / "old", [(c, frames_of(c, num_masks=2)) for c in clips])
+    new = there_and_back(run, tmp_path / "old", form, tmp_path)
+    assert masks_of(new) == masks_of(old)
+
+
 @pytest.mark.parametrize("form", KEEP_ALL)
 def test_json_keeps_categories_and_scores(form: str, run: Run, tmp_path: Path) -> None:
     clip = clip_of("walk", 3)

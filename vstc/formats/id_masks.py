@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from vstc.formats.images import read_labels
 
 MASKS = "masks"
 VOID = 255
+_NO_VIDEOS = frozenset({MASKS, "frames", "confidence"})  # parts of a video
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,13 @@ class IdClip:
         return len(self.paths)
 
 
-def read_id_masks(folder: Path) -> list[IdClip]:
+def read_id_masks(folder: Path, *, is_nested: bool = False) -> list[IdClip]:
     """List the videos of a folder; only the headers of the files are read.
 
     Args:
         folder: Holds ``<video>/<frame>.png`` or ``<video>/masks/<frame>.png``; other folders in
             it are passed over.
+        is_nested: Videos may lie deeper, and are named by their path, such as ``val/walk``.
 
     Returns:
         The videos in the order of their names, frames in the order of theirs (9 before 10).
@@ -82,14 +85,28 @@ def read_id_masks(folder: Path) -> list[IdClip]:
     if not folder.is_dir():
         raise InputError(f"folder of id masks not found: {folder}")
     clips = []
-    for place in sorted(folder.iterdir(), key=lambda path: path.name):
-        if place.is_dir() and (paths := _maps(place)):
-            clips.append(_clip(place.name, paths))
+    for place in folders_below(folder) if is_nested else _folders_in(folder):
+        if paths := _maps(place):
+            clips.append(_clip(place.relative_to(folder).as_posix(), paths))
     if not clips:
         raise InputError(
             f"{folder} holds no id masks", hint="files must be named <video>/<frame>.png"
         )
     return clips
+
+
+def folders_below(folder: Path) -> list[Path]:
+    """List the folders below one that may be videos, in the order of their paths."""
+    found = []
+    for place, inner, _ in os.walk(folder, followlinks=True):
+        inner[:] = [name for name in inner if name not in _NO_VIDEOS]
+        found += [Path(place) / name for name in inner]
+    return sorted(found, key=lambda path: path.as_posix())
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    inner = [path for path in folder.iterdir() if path.is_dir()]
+    return sorted(inner, key=lambda path: path.name)
 
 
 def read_id_clip(name: str, folder: Path) -> IdClip:

@@ -75,7 +75,7 @@ def find_class_maps(folder: Path, classes: ObjectClasses) -> InstanceSource:
     Raises:
         InputError: There are none, or maps of a clip differ in size.
     """
-    clips = {clip.name: clip for clip in read_id_masks(folder)}
+    clips = {clip.name: clip for clip in read_id_masks(folder, is_nested=True)}
     path_of = {
         (clip.name, name): path
         for clip in clips.values()

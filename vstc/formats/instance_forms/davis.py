@@ -118,7 +118,7 @@ def _id_clips(place: Path) -> list[IdClip]:
         if own.is_dir() and any(own.glob("*.png")):
             clip = place.resolve()
             return [read_id_clip(clip.parent.name if clip.name == MASKS else clip.name, own)]
-    return read_id_masks(place)
+    return read_id_masks(place, is_nested=True)
 
 
 def _image_folder(clip: IdClip) -> Path:

@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from vstc.artifacts.workspace import Workspace
 from vstc.errors import InputError
+from vstc.formats.id_masks import folders_below
 from vstc.formats.images import encode_gray, read_mask
 from vstc.formats.instance_forms.frame_images import natural
 from vstc.formats.instance_forms.source import OBJECT, InstanceSource, frame_by_frame
@@ -57,9 +58,10 @@ def find_files(folder: Path) -> InstanceSource:
     if not folder.is_dir():
         raise InputError(f"folder of masks not found: {folder}")
     objects = {}
-    for place in sorted(folder.iterdir(), key=lambda path: path.name):
-        if place.is_dir() and (tracks := _track_folders(place)):
-            objects[place.name] = _objects(place.name, tracks)
+    for place in folders_below(folder):
+        if tracks := _track_folders(place):
+            clip_id = place.relative_to(folder).as_posix()
+            objects[clip_id] = _objects(clip_id, tracks)
     if not objects:
         raise InputError(
             f"{folder} holds no masks", hint="files must be named <clip>/<track>/<frame>.png"

@@ -83,16 +83,17 @@ def find_sa_v(place: Path) -> InstanceSource:
     Raises:
         InputError: None is there, or one is damaged.
     """
-    paths = sorted(place.glob("*.json")) if place.is_dir() else [place]
+    root = place if place.is_dir() else place.parent
+    paths = sorted(place.rglob("*.json")) if place.is_dir() else [place]
     paths = [path for path in paths if path.name != MANIFEST]
     if not paths:
         raise InputError(f"{place} holds no JSON files of SA-V")
-    opened = {path.stem: _open(path) for path in paths}
-
+    names = [path.relative_to(root).with_suffix("").as_posix() for path in paths]
+    opened = {name: _open(path, name) for name, path in zip(names, paths, strict=True)}
     return InstanceSource(
         form=FORM,
         place=place,
-        files=tuple(path.name for path in paths) if place.is_dir() else None,
+        files=tuple(f"{name}.json" for name in names) if place.is_dir() else None,
         categories=(OBJECT,),
         clips=tuple(found.clip for found in opened.values()),
         has_identity=True,
@@ -167,7 +168,7 @@ def _step_of_names(names: tuple[str, ...]) -> int:
     return int(steps.pop()) if len(steps) == 1 and min(steps, default=0) > 0 else 1
 
 
-def _open(path: Path) -> _OpenFile:
+def _open(path: Path, clip_id: str) -> _OpenFile:
     scalars: dict[str, Any] = {}
     lengths: list[int] = []
     objects: list[Any] = []
@@ -191,7 +192,7 @@ def _open(path: Path) -> _OpenFile:
     step = _step(video.video_frame_count, len(lengths))
     rate = video.video_frame_count / video.video_duration if video.video_duration > 0 else 0.0
     clip = InstanceClip(
-        id=path.stem,
+        id=clip_id,
         height=video.video_height,
         width=video.video_width,
         fps=round(rate / step, 6) or None,
