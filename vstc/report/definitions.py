@@ -26,7 +26,7 @@ _DEFINITIONS: Mapping[str, str] = {
     "tc_seq": "mean of the clips' own TC",
     "tc_acc": "pixels that keep their label along the flow",
     "tsb": "how much outlines change their shape from frame to frame; lower is better",
-    "tsb_core": "the same of what trimaps say is surely foreground; lower is better",
+    "tsb_core": "Tsb of what trimaps hold as surely foreground; lower is better",
     "mad": "mean absolute difference of mattes to true alpha; lower is better",
     "mse": "mean squared difference of mattes to true alpha; lower is better",
     "sad": "sum of absolute differences of a matte, in thousands; lower is better",

@@ -19,7 +19,7 @@ PLAIN = (0, 150, 90)
 _OPACITY = 0.55
 _CANVAS = 40
 _ROOM, _LEAST_WINDOW = 1.5, 0.2
-_TEXT_WIDTH = 480  # of a picture on which numbers are as large as their font
+_TEXT_WIDTH = 480  # longer side of a picture on which numbers are as large as their font
 
 
 @cache
@@ -103,7 +103,7 @@ def _write_number(image: Array8, track: int, mask: Mask) -> None:
         return
     depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     y, x = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    scale = 0.55 * max(1.0, image.shape[1] / _TEXT_WIDTH)
+    scale = 0.55 * max(1.0, max(image.shape) / _TEXT_WIDTH)
     thick = max(1, round(1.6 * scale))
     (width, height), _ = cv2.getTextSize(str(track), cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
     place = (int(x) - width // 2, int(y) + height // 2)

@@ -164,11 +164,12 @@ def _gallery(source: Source, record: Record, behind: TrimapSources) -> list[Bloc
 
 
 def _moments(record: Record) -> list[tuple[Record, int]]:
-    """Choose tracks evenly, and of each the middle of its longest stretch."""
+    """Choose the tracks that are there most, and of each a place in its longest stretch."""
     num_frames = len(record["frames"])
     present = [track for track in record["tracks"] if _present(track, record)]
-    count = min(_ROWS, len(present))
-    chosen = [present[number * len(present) // count] for number in range(count)]
+    by_frames = sorted(present, key=lambda track: -_present(track, record))
+    chosen = [track for track in present if track in by_frames[:_ROWS]]
+    count = len(chosen)
     moments = []
     for number, track in enumerate(chosen):
         ranges = gaps_in(track["absent"]["ranges"], num_frames=num_frames)
