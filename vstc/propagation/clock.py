@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -34,7 +34,7 @@ class PartTime:
 
     Attributes:
         wall: Seconds by the clock on the wall.
-        cpu: Seconds of the calling thread; not those of threads that a library has of its own.
+        cpu: Seconds of the processor.
         calls: How often it ran.
         seconds_of_call: Wall time of each call, where the clock keeps them.
     """
@@ -50,24 +50,37 @@ class PartClock:
 
     Args:
         keeps_calls: Keep the time of every call, for the median of a short run.
+        cpu_clock: Tells seconds of the processor. That of the thread leaves out the threads that
+            a library has of its own, that of the process is right where only one part runs.
     """
 
-    def __init__(self, *, keeps_calls: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        keeps_calls: bool = False,
+        cpu_clock: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._keeps_calls = keeps_calls
+        self._cpu_clock = cpu_clock
         self._guard = threading.Lock()
         self._totals = {part: PartTime() for part in Part}
         self._local = threading.local()
+
+    def reset(self) -> None:
+        """Forget what was added; parts that run now count when they end."""
+        with self._guard:
+            self._totals = {part: PartTime() for part in Part}
 
     @contextmanager
     def part(self, part: Part) -> Iterator[None]:
         """Time the body as a part."""
         outer: list[float] | None = getattr(self._local, "inner", None)
         self._local.inner = inner = [0.0, 0.0]
-        wall, cpu = time.perf_counter(), time.thread_time()
+        wall, cpu = time.perf_counter(), self._cpu_clock()
         try:
             yield
         finally:
-            spent = (time.perf_counter() - wall, time.thread_time() - cpu)
+            spent = (time.perf_counter() - wall, self._cpu_clock() - cpu)
             self._local.inner = outer
             if outer is not None:
                 outer[0] += spent[0]

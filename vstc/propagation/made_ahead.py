@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Executor, Future
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vstc.propagation.clock import Part, PartClock
 from vstc.propagation.frames import FlowSource, PreparedFrame, step_maps
 from vstc.propagation.inconsistency import StepMaps
 from vstc.propagation.maps import Size
-from vstc.propagation.networks import (
-    Feature,
-    HeadNetwork,
-    KeyNetwork,
-    KeyRequest,
-    KeyResult,
-    LightNetwork,
-    RefinerInput,
-    RefinerNetwork,
-)
+from vstc.propagation.network_thread import NetworkRunner, wait_for
+from vstc.propagation.networks import KeyNetwork, KeyRequest, KeyResult
 from vstc.propagation.settings import PropagateSettings, Warping
 
-Result = TypeVar("Result")
 FutureFrame = Future[PreparedFrame]
 
 
@@ -83,9 +72,9 @@ class MapsAhead:
             ready = self._ready.get((target.index, source.index))
             turned = self._ready.get((source.index, target.index)) if self._turns else None
         if ready is not None:
-            return _wait_for(ready, self._clock)
+            return wait_for(ready, self._clock)
         if turned is not None:
-            maps = _wait_for(turned, self._clock)
+            maps = wait_for(turned, self._clock)
             assert maps.back is not None
             return StepMaps(maps.back, maps.there)
         with self._clock.part(Part.FLOW):
@@ -118,37 +107,6 @@ class MapsAhead:
             return step_maps(self._flows, *frames, self._settings)
 
 
-class NetworkThread:
-    """One thread that runs all networks, one call after the other.
-
-    Args:
-        threads: Threads that torch may use for a call on the processor.
-        clock: Is added to.
-    """
-
-    def __init__(self, *, threads: int, clock: PartClock) -> None:
-        self._clock = clock
-        self._pool = ThreadPoolExecutor(
-            1, thread_name_prefix="network", initializer=torch.set_num_threads, initargs=(threads,)
-        )
-
-    def submit(self, part: Part, function: Callable[[], Result]) -> Future[Result]:
-        """Queue a call."""
-        return self._pool.submit(self._run, part, function)
-
-    def call(self, part: Part, function: Callable[[], Result]) -> Result:
-        """Queue a call and wait for it."""
-        return _wait_for(self.submit(part, function), self._clock)
-
-    def shutdown(self) -> None:
-        """Finish the call that runs and drop the others."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _run(self, part: Part, function: Callable[[], Result]) -> Result:
-        with self._clock.part(part):
-            return function()
-
-
 class KeysAhead:
     """A key network in the networks' thread, begun with a key frame before the chain is there.
 
@@ -165,7 +123,7 @@ class KeysAhead:
     def __init__(
         self,
         keys: KeyNetwork,
-        thread: NetworkThread,
+        thread: NetworkRunner,
         *,
         request: Callable[[Size], KeyRequest],
         clock: PartClock,
@@ -199,7 +157,7 @@ class KeysAhead:
         with self._guard:
             ready = self._ready.pop(frame.index, None)
         if ready is not None:
-            return _wait_for(ready, self._clock)
+            return wait_for(ready, self._clock)
         return self._thread.call(Part.NETWORK, lambda: self._keys.segment(frame, request))
 
     def forget(self, index: int) -> None:
@@ -216,61 +174,3 @@ class KeysAhead:
             self._ready.clear()
         for future in dropped:
             future.cancel()
-
-
-class ThreadedRefiner:
-    """A refiner in the networks' thread.
-
-    Args:
-        refiner: The refiner.
-        thread: Runs it.
-    """
-
-    def __init__(self, refiner: RefinerNetwork, thread: NetworkThread) -> None:
-        self.takes_feature = refiner.takes_feature
-        self.takes_residual = refiner.takes_residual
-        self._refiner = refiner
-        self._thread = thread
-
-    def refine(self, given: RefinerInput) -> torch.Tensor:
-        """Return probabilities."""
-        return self._thread.call(Part.REFINER, lambda: self._refiner.refine(given))
-
-
-class ThreadedHead:
-    """A head in the networks' thread.
-
-    Args:
-        head: The head.
-        thread: Runs it.
-    """
-
-    def __init__(self, head: HeadNetwork, thread: NetworkThread) -> None:
-        self._head = head
-        self._thread = thread
-
-    def classify(self, feature: Feature, size: Size) -> torch.Tensor:
-        """Return logits."""
-        return self._thread.call(Part.NETWORK, lambda: self._head.classify(feature, size))
-
-
-class ThreadedLight:
-    """A light network in the networks' thread.
-
-    Args:
-        light: The network.
-        thread: Runs it.
-    """
-
-    def __init__(self, light: LightNetwork, thread: NetworkThread) -> None:
-        self._light = light
-        self._thread = thread
-
-    def scores(self, frame: PreparedFrame, size: Size) -> torch.Tensor:
-        """Return logits."""
-        return self._thread.call(Part.NETWORK, lambda: self._light.scores(frame, size))
-
-
-def _wait_for(future: Future[Result], clock: PartClock) -> Result:
-    with clock.part(Part.WAIT):
-        return future.result()

@@ -15,7 +15,7 @@ import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -28,16 +28,9 @@ from vstc.propagation.clock import Part, PartClock
 from vstc.propagation.engine import Array8, Propagated, draw
 from vstc.propagation.forecast import Forecast
 from vstc.propagation.frames import PreparedFrame, prepare_frame
-from vstc.propagation.made_ahead import (
-    FutureFrame,
-    KeysAhead,
-    MapsAhead,
-    NetworkThread,
-    ThreadedHead,
-    ThreadedLight,
-    ThreadedRefiner,
-)
+from vstc.propagation.made_ahead import FutureFrame, KeysAhead, MapsAhead
 from vstc.propagation.maps import Size
+from vstc.propagation.network_thread import NetworkThread, run_networks_in
 from vstc.propagation.order import DecidedFrame, make_order
 from vstc.propagation.settings import PropagateSettings
 from vstc.propagation.stages import Networks, Stages
@@ -174,14 +167,7 @@ class _ClipParts:
         maps = None
         if settings.warp and networks.flows is not None:
             maps = MapsAhead(pipeline._maps, networks.flows, settings, clock)
-        refiner, head, light = networks.refiner, networks.head, networks.light
-        threaded = replace(
-            networks,
-            key=keys,
-            refiner=None if refiner is None else ThreadedRefiner(refiner, thread),
-            head=None if head is None else ThreadedHead(head, thread),
-            light=None if light is None else ThreadedLight(light, thread),
-        )
+        threaded = run_networks_in(thread, networks, keys)
         return cls(
             settings,
             clock,
