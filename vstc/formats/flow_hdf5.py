@@ -11,7 +11,8 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from vstc.artifacts.manifest import MANIFEST, read_manifest
+from vstc.artifacts.fingerprint import fingerprint_files
+from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref, read_manifest
 from vstc.errors import InputError
 from vstc.formats.flow_chunks import Compression, EncodedField, encode_field
 from vstc.formats.flow_layout import CONVENTION, SCHEMA, FlowDirection, FlowInfo
@@ -62,6 +63,13 @@ class FlowArchive:
         self._manifest = {} if is_bare and not has_manifest else read_manifest(folder, kind=KIND)
         self._readers: OrderedDict[str, FlowReader] = OrderedDict()
         self._guard = threading.Lock()
+
+    def reference(self) -> InputRef:
+        """Refer to the folder as an input; one without a manifest by its names and sizes."""
+        if (self.folder / MANIFEST).is_file():
+            return input_ref("flow", self.folder, kind=KIND)
+        files = [f"{clip_id}.h5" for clip_id in self.clip_ids()]
+        return InputRef("flow", str(self.folder), "raw", fingerprint_files(self.folder, files))
 
     def has(self, clip_id: str) -> bool:
         """Tell whether there is flow for a clip."""

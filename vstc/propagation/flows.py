@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from vstc.artifacts.fingerprint import fingerprint_files
-from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
+from vstc.artifacts.manifest import InputRef
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip
-from vstc.formats.flow_hdf5 import KIND, FlowArchive, FlowDirection, FlowReader, flow_path
+from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection, FlowReader, flow_path
 from vstc.propagation.frames import ComputedFlow, FlowSource, StoredFlow
 from vstc.propagation.settings import PropagateSettings, Warping
 
@@ -98,12 +97,8 @@ class StoredFlows:
                 )
 
     def reference(self) -> InputRef:
-        """Refer to the folder as an input; one without a manifest by its names and sizes."""
-        folder = self._archive.folder
-        if (folder / MANIFEST).is_file():
-            return input_ref("flow", folder, kind=KIND)
-        files = [f"{clip_id}.h5" for clip_id in self._archive.clip_ids()]
-        return InputRef("flow", str(folder), "raw", fingerprint_files(folder, files))
+        """Refer to the artifact as an input."""
+        return self._archive.reference()
 
     def _reader(self, clip: Clip | None) -> FlowReader:
         if clip is None:

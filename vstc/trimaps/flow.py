@@ -9,12 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.artifacts.fingerprint import fingerprint_files
-from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
+from vstc.artifacts.manifest import InputRef
 from vstc.errors import ConfigError, InputError
 from vstc.flow.providers import make_provider
 from vstc.flow.remap import fit_flow
-from vstc.formats.flow_hdf5 import KIND, FlowArchive, FlowDirection
+from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
 from vstc.formats.images import read_rgb
 from vstc.formats.instance_store import InstanceClip
 from vstc.trimaps.sources.source import ObjectSource
@@ -61,11 +60,7 @@ class StoredFlow:
 
     def reference(self) -> InputRef:
         """Refer to the artifact as an input."""
-        folder = self._archive.folder
-        if (folder / MANIFEST).is_file():
-            return input_ref("flow", folder, kind=KIND)
-        files = [f"{clip_id}.h5" for clip_id in self._archive.clip_ids()]
-        return InputRef("flow", str(folder), "raw", fingerprint_files(folder, files))
+        return self._archive.reference()
 
     def check(self, clip: InstanceClip) -> None:
         """Look whether a clip has flow of its frames in both directions."""

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vstc.artifacts.fingerprint import fingerprint_files
-from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
+from vstc.artifacts.manifest import InputRef
 from vstc.errors import InputError
 from vstc.evaluation.flow_sources.source import (
     FORWARD_ONLY,
@@ -19,7 +18,7 @@ from vstc.evaluation.flow_sources.source import (
     no_visibility,
 )
 from vstc.formats.dataset import Clip
-from vstc.formats.flow_hdf5 import KIND, FlowArchive, FlowDirection, FlowReader
+from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection, FlowReader
 
 
 class StoredFlow:
@@ -36,13 +35,8 @@ class StoredFlow:
         self._archive = FlowArchive(folder)
 
     def reference(self) -> InputRef:
-        """Refer to the folder as an input; one without a manifest by its names and sizes."""
-        folder = self._archive.folder
-        if (folder / MANIFEST).is_file():
-            return input_ref("flow", folder, kind=KIND)
-        files = [f"{clip_id}.h5" for clip_id in self._archive.clip_ids()]
-        identity = fingerprint_files(folder, files)
-        return InputRef(role="flow", path=str(folder), kind="raw", id=identity)
+        """Refer to the artifact as an input."""
+        return self._archive.reference()
 
     def check(self, clips: Iterable[Clip], needs: FlowNeeds = FORWARD_ONLY) -> None:
         """Look whether the flow of some clips is there, without decoding any.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from vstc.artifacts.workspace import Workspace
-from vstc.formats.instance_forms.image_names import file_name
+from vstc.formats.instance_forms.image_names import image_entries
 from vstc.formats.instance_forms.json_rows import write_list, write_object
 from vstc.formats.instance_forms.rle_form import RleForm, rle_json
 from vstc.formats.instance_store import InstanceArchive, InstanceClip, InstanceMask
@@ -52,7 +52,7 @@ class CocoWriter:
         ):
             members = {
                 "categories": [{"id": c.id, "name": c.name} for c in self._archive.categories],
-                "images": self._images(),
+                "images": image_entries(self._clips),
                 "annotations": self._annotations(),
             }
             write_object(stream, members)
@@ -61,14 +61,6 @@ class CocoWriter:
             partial.open("w", encoding="utf-8") as stream,
         ):
             write_list(stream, self._results())
-
-    def _images(self) -> Iterator[dict[str, Any]]:
-        number = 0
-        for clip in self._clips:
-            for index in range(len(clip.frame_names)):
-                number += 1
-                size = {"height": clip.height, "width": clip.width}
-                yield {"id": number, "file_name": file_name(clip, index)} | size
 
     def _masks(self) -> Iterator[tuple[int, InstanceMask]]:
         """Give the masks that are not empty, with the number of their image."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vstc.artifacts.workspace import Workspace
 from vstc.formats.images import encode_rgb
-from vstc.formats.instance_forms.image_names import file_name
+from vstc.formats.instance_forms.image_names import image_entries
 from vstc.formats.instance_forms.json_rows import write_object
 from vstc.formats.instance_forms.painting import Overlap, paint_ids
 from vstc.formats.instance_forms.panoptic import FORM, MAX_ID, segment_colors
@@ -74,21 +74,13 @@ class PanopticWriter:
                     {"id": c.id, "name": c.name, "isthing": int(c.is_thing)}
                     for c in self._archive.categories
                 ],
-                "images": self._images(),
+                "images": image_entries(self._clips),
                 "annotations": self._annotations(),
             }
             write_object(stream, members)
 
     def _ids(self, clip: InstanceClip, frame: FrameInstances) -> NDArray[np.uint32]:
         return paint_ids(clip, frame, overlap=self._overlap, max_id=MAX_ID, form=FORM)
-
-    def _images(self) -> Iterator[dict[str, Any]]:
-        number = 0
-        for clip in self._clips:
-            for index in range(len(clip.frame_names)):
-                number += 1
-                size = {"height": clip.height, "width": clip.width}
-                yield {"id": number, "file_name": file_name(clip, index)} | size
 
     def _annotations(self) -> Iterator[dict[str, Any]]:
         number = 0

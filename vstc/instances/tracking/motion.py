@@ -10,11 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.artifacts.fingerprint import fingerprint_files
-from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
+from vstc.artifacts.manifest import InputRef
 from vstc.errors import InputError
 from vstc.flow.providers import make_provider
-from vstc.formats.flow_hdf5 import KIND, FlowArchive, FlowDirection
+from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
 from vstc.formats.instance_store import InstanceClip
 from vstc.instances.tracking.pictures import refuse_other_shape
 
@@ -68,11 +67,7 @@ class StoredMotion:
 
     def reference(self) -> InputRef:
         """Refer to the artifact as an input."""
-        folder = self._archive.folder
-        if (folder / MANIFEST).is_file():
-            return input_ref("flow", folder, kind=KIND)
-        files = [f"{clip_id}.h5" for clip_id in self._archive.clip_ids()]
-        return InputRef("flow", str(folder), "raw", fingerprint_files(folder, files))
+        return self._archive.reference()
 
     def check(self, clip: InstanceClip) -> None:
         """Look whether a clip has flow between some of its frames.
