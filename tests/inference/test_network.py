@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from vstc.errors import SetupError
-from vstc.inference.network import FrameNetwork, pick_device
+from vstc.inference.network import FrameNetwork, pick_device, upload
 from vstc.inference.stream import average_probabilities
 from vstc.models.catalog import create_model
 from vstc.models.resize import pad_to_grid, upsample_logits
@@ -116,3 +116,13 @@ def test_devices_that_are_not_here_are_refused() -> None:
         pick_device("cuda:99")
     with pytest.raises(SetupError, match="device meta is not available here"):
         pick_device("meta")
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda"])
+def test_what_is_brought_to_a_device_is_what_it_was(name: str) -> None:
+    if name == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no GPU here")
+    values = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    brought = upload(values, torch.device(name))
+    assert brought.device.type == name
+    np.testing.assert_array_equal(brought.cpu().numpy(), values)

@@ -60,6 +60,18 @@ def place(module: AnyModule, device: torch.device) -> AnyModule:
     return module
 
 
+def upload(values: NDArray[Any], device: torch.device) -> torch.Tensor:
+    """Bring an array to a device; on a GPU the calling thread does not wait for the copy.
+
+    The copy goes through pinned memory, which torch keeps until it is done, and takes its turn
+    among the device's work.
+    """
+    tensor = torch.from_numpy(values)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 @dataclass(frozen=True)
 class NetworkInput:
     """Frames as a network takes them.
@@ -122,7 +134,7 @@ class FrameNetwork:
     ) -> NetworkInput:
         """Bring frames to the device and to the network's size; arguments as ``probabilities``."""
         resized = [_resize(frame, self.input_scale * scale) for frame in frames]
-        images = torch.from_numpy(np.stack(resized)).to(self.device).permute(0, 3, 1, 2)
+        images = upload(np.stack(resized), self.device).permute(0, 3, 1, 2)
         if mirrored:
             images = images.flip(3)
         padded = pad_to_grid(images.float(), self.model.size_rule)
