@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -42,6 +43,11 @@ def command(
         str | None,
         typer.Option("--format", help="ids (default), or cityscapes: its server's label ids."),
     ] = None,
+    benchmark: own.Benchmark = False,
+    presets: own.Presets = None,
+    size: own.Size = None,
+    without: own.Without = None,
+    random_weights: own.RandomWeights = False,
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -58,39 +64,45 @@ def command(
 
     Reads a network, or labels of key frames, and frames; writes <clip>/<frame>.png as vstc
     predict does, and <clip>/propagation.csv, which tells where the labels of each frame come
-    from.
+    from. With --benchmark it writes nothing and measures how fast this machine is.
 
     $ vstc propagate runs/student drive.mp4 -o runs/drive --preset balanced --overlay
     """
     from vstc import console
     from vstc.commands.frame_results import choose_target, run_on_frames
+    from vstc.commands.propagate_benchmark import BenchmarkOptions, benchmark_presets, preset_flags
     from vstc.commands.propagate_inputs import NetworkPaths, prepare_job
     from vstc.propagation.run_settings import choose_settings
     from vstc.propagation.settings import STORED_FLOW
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
     paths = NetworkPaths(network, refiner, light, flow, device)
+    flags = {
+        "propagation.preset": preset,
+        "propagation.mode": mode,
+        "propagation.interval": interval,
+        "propagation.refine": refine,
+        "propagation.carry": carry,
+        "propagation.scheme": scheme,
+        "propagation.look_ahead": look_ahead,
+        "propagation.schedule.kind": schedule,
+        "propagation.flow.method": flow_method or (STORED_FLOW if flow else None),
+        "checkpoint": checkpoint,
+        "split": split,
+        "overlay": overlay or None,
+        "probabilities": probabilities or None,
+        "format": format,
+        "limit": limit,
+    }
+    choose = partial(choose_settings, config_file=config, sets=sets)
+    how = BenchmarkOptions(presets, size, without, random_weights, limit, workers, dry_run, as_json)
+    how.refuse_misplaced(benchmark, writes=output is not None or stdout is not None)
+    if benchmark:
+        benchmark_presets(paths, frames, lambda name: choose(flags=preset_flags(flags, name)), how)
+        return
     trained = paths.load_refiner(checkpoint or "best")
-    settings = choose_settings(
-        config_file=config,
-        sets=sets,
-        flags={
-            "propagation.preset": preset,
-            "propagation.mode": mode,
-            "propagation.interval": interval,
-            "propagation.refine": refine,
-            "propagation.carry": carry,
-            "propagation.scheme": scheme,
-            "propagation.look_ahead": look_ahead,
-            "propagation.schedule.kind": schedule,
-            "propagation.flow.method": flow_method or (STORED_FLOW if flow else None),
-            "checkpoint": checkpoint,
-            "split": split,
-            "overlay": overlay or None,
-            "probabilities": probabilities or None,
-            "format": format,
-            "limit": limit,
-        },
+    settings = choose(
+        flags=flags,
         has_labels=paths.has_labels,
         trained_with=None if trained is None else trained.propagation,
     )

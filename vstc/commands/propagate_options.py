@@ -71,3 +71,37 @@ LightRun = Annotated[
     Path | None,
     typer.Option("--light", help="Light network, for fusion.", rich_help_panel=_NETWORKS),
 ]
+Benchmark = Annotated[
+    bool,
+    typer.Option(
+        "--benchmark",
+        help="Measure rates, latency and parts beside the bound; write nothing.",
+        rich_help_panel=_BENCH,
+    ),
+]
+Presets = Annotated[
+    str | None,
+    typer.Option(
+        "--presets", help="What to measure, comma separated; default: all.", rich_help_panel=_BENCH
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option("--size", help="HEIGHTxWIDTH that frames are brought to.", rich_help_panel=_BENCH),
+]
+Without = Annotated[
+    str | None,
+    typer.Option(
+        "--without",
+        help="Leave out decode (frames are in memory), write, or both.",
+        rich_help_panel=_BENCH,
+    ),
+]
+RandomWeights = Annotated[
+    bool,
+    typer.Option(
+        "--random-weights",
+        help="NETWORK is the name of a model: measure it untrained.",
+        rich_help_panel=_BENCH,
+    ),
+]

@@ -145,6 +145,7 @@ class ClipWriter:
         threads: How many work.
         keeps_part: A clip that ends with an error leaves files that go as far as it did: its
             frames cannot be had again.
+        clock: Is added to.
 
     Attributes:
         figures: What was counted.
@@ -158,13 +159,14 @@ class ClipWriter:
         threads: Threads,
         *,
         keeps_part: bool = False,
+        clock: PartClock | None = None,
     ) -> None:
         self.figures = Figures()
         self._settings = settings
         self._outputs = outputs
         self._threads = threads
         self._keeps_part = keeps_part
-        self._clock = PartClock()
+        self._clock = clock or PartClock()
         self._num_classes = len(table.classes)
         self._sinks = self._file_sinks(table)
         if outputs.outlet is not None:

@@ -72,8 +72,8 @@ def choose_settings(
     config_file: Path | None,
     sets: Sequence[str] | None,
     flags: Mapping[str, Any],
-    has_labels: bool,
-    trained_with: Mapping[str, Any] | None,
+    has_labels: bool = False,
+    trained_with: Mapping[str, Any] | None = None,
 ) -> PropagateRunSettings:
     """Merge the settings of a run; what a preset says gives way to everything else.
 

@@ -1,0 +1,125 @@
+"""The frames that a benchmark runs on, the same ones at every operating point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vstc.errors import InputError
+from vstc.formats.dataset import Clip, Dataset
+from vstc.inference.frame_streams import ClipStream, StreamFrame
+from vstc.propagation.settings import PropagateSettings
+
+Array8 = NDArray[np.uint8]
+DEFAULT_FRAMES = 60
+_KEPT_IN_MEMORY = 32
+
+
+@dataclass(frozen=True)
+class BenchmarkFrames:
+    """The frames to measure with.
+
+    Attributes:
+        dataset: Where they are.
+        clip: The clip.
+        count: How many frames are run at each operating point, at most.
+        size: Height and width that they are brought to; None keeps theirs.
+        decodes: Decode them as they come; else they are decoded before.
+        writes: Write label maps, into a folder that is deleted.
+    """
+
+    dataset: Dataset
+    clip: Clip
+    count: int = DEFAULT_FRAMES
+    size: tuple[int, int] | None = None
+    decodes: bool = True
+    writes: bool = True
+
+    def warm_up(self, settings: PropagateSettings) -> int:
+        """Return how many frames do not count: a whole number of cycles."""
+        cycles = max(1, round(self.count / 6 / settings.interval))
+        return cycles * settings.interval
+
+    def count_for(self, settings: PropagateSettings) -> int:
+        """Return how many frames are run: the last one is a key frame of a fixed schedule."""
+        count = min(self.count, len(self.clip.frames)) if self.decodes else self.count
+        return max(count - 1, 0) // settings.interval * settings.interval + 1
+
+    def check(self, settings: PropagateSettings) -> None:
+        """Refuse too few frames for two cycles after the warm-up.
+
+        Raises:
+            InputError: There are too few.
+        """
+        needed = self.warm_up(settings) + 2 * settings.interval + 1
+        if self.count_for(settings) < needed:
+            raise InputError(
+                f"{self.count_for(settings)} frames are too few to measure an interval of "
+                f"{settings.interval}: {needed} are needed",
+                hint="give a longer clip, more frames with --limit, or other --presets",
+            )
+
+
+class FrameSupply:
+    """Gives the frames of a benchmark again and again.
+
+    Args:
+        frames: Which frames.
+
+    Attributes:
+        size: Height and width.
+    """
+
+    def __init__(self, frames: BenchmarkFrames) -> None:
+        self._frames = frames
+        self._kept: list[Array8] = []
+        if not frames.decodes:
+            stream = ClipStream(frames.dataset, frames.clip)
+            for frame in stream:
+                self._kept.append(self._fitted(frame.image))
+                if len(self._kept) == _KEPT_IN_MEMORY:
+                    break
+            stream.close()
+        self.size = frames.size or ClipStream(frames.dataset, frames.clip).size
+
+    def open(self, count: int) -> FramePass:
+        """Begin a pass over so many frames."""
+        if self._frames.decodes:
+            stream = ClipStream(self._frames.dataset, self._frames.clip, indices=range(count))
+            fitted = (StreamFrame(f.index, f.name, self._fitted(f.image)) for f in stream)
+            return FramePass(fitted, stream.close)
+        return FramePass(self._from_memory(count), lambda: None)
+
+    def _from_memory(self, count: int) -> Iterator[StreamFrame]:
+        # Forth and back, so that neighbours stay neighbours.
+        there = list(range(len(self._kept)))
+        order = there + there[-2:0:-1]
+        for index in range(count):
+            yield StreamFrame(index, f"{index:06d}", self._kept[order[index % len(order)]])
+
+    def _fitted(self, image: Array8) -> Array8:
+        size = self._frames.size
+        if size is None or image.shape[:2] == size:
+            return image
+        fitted = cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+        return np.asarray(fitted, np.uint8)
+
+
+class FramePass:
+    """One pass over the frames, which may be closed at any time."""
+
+    def __init__(self, frames: Iterator[StreamFrame], close: Callable[[], None]) -> None:
+        self._frames = frames
+        self._close = close
+
+    def __iter__(self) -> Iterator[StreamFrame]:
+        """Go over the frames, once."""
+        return self._frames
+
+    def close(self) -> None:
+        """End it."""
+        self._close()
