@@ -22,6 +22,7 @@ from vstc.propagation.engine import Propagated, Propagator
 from vstc.propagation.frames import ComputedFlow, PreparedFrame, StepMaps
 from vstc.propagation.made_ahead import MapsAhead
 from vstc.propagation.merge import ScoreMerge
+from vstc.propagation.network_thread import NetworkThread
 from vstc.propagation.networks import RefinerInput
 from vstc.propagation.pipeline import AnyFrame, DrawnFrame, MissingFrame, Pipeline
 from vstc.propagation.presets import preset
@@ -416,6 +417,42 @@ def test_a_user_who_leaves_ends_all_threads(name: str, error: type[BaseException
     assert frames.is_closed
     assert frames.given < 60
     assert count_threads() == threads
+
+
+def test_threads_end_even_if_the_results_are_left_open() -> None:
+    settings = CHOICES["evs-06"]
+    frames = Frames(list(panning(4)[0]) * 100)
+    threads = count_threads()
+    with Pipeline(settings, workers=2) as pipeline:
+        run = pipeline.run(frames, color_networks(settings))
+        next(run)
+    run.close()
+    assert count_threads() == threads
+
+
+def test_a_call_that_is_waited_for_goes_before_those_for_later() -> None:
+    thread = NetworkThread(threads=1, clock=PartClock())
+    begun, order = threading.Event(), []
+    thread.submit(Part.NETWORK, begun.wait)
+    later = [thread.submit(Part.NETWORK, lambda i=i: order.append(i)) for i in range(2)]
+    waits = threading.Thread(
+        target=lambda: thread.call(Part.REFINER, lambda: order.append("refiner"))
+    )
+    waits.start()
+    while thread._tasks.qsize() < 3:
+        time.sleep(0.001)
+    begun.set()
+    waits.join()
+    for future in later:
+        future.result()
+    assert order == ["refiner", 0, 1]
+    blocked = threading.Event()
+    thread.submit(Part.NETWORK, lambda: blocked.wait(0.05))
+    dropped = thread.submit(Part.NETWORK, lambda: order.append("never"))
+    thread.shutdown()
+    assert dropped.cancelled() or dropped.done()
+    with pytest.raises(RuntimeError, match="has ended"):
+        thread.submit(Part.NETWORK, lambda: None)
 
 
 def test_settings_without_their_network_are_refused_before_a_frame_is_read() -> None:

@@ -235,6 +235,7 @@ def _rates(rows: Sequence[dict[str, Any]]) -> Any:
         "x every frame": ("times_per_frame_rate", 2),
         "bound": ("bound", 1),
         "of bound": ("share_of_bound", 2),
+        "all cores": ("cores_bound", 1),
         "in sequence": ("sequential", 1),
         "network busy": ("network_busy", 2),
         "p50 ms": ("latency_p50_ms", 0),

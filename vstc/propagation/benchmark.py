@@ -62,6 +62,7 @@ class PipelineRun:
         latency_p95_ms: The same.
         seconds: Of the whole run, by the clock on the wall.
         cpu_seconds: Of the whole run, all threads.
+        cores: Cores of the machine.
         times: Of each part in the whole run.
     """
 
@@ -71,7 +72,13 @@ class PipelineRun:
     latency_p95_ms: float
     seconds: float
     cpu_seconds: float
+    cores: int
     times: dict[Part, PartTime]
+
+    @property
+    def cores_bound(self) -> float:
+        """Frames per second if all cores worked on nothing else, all the time."""
+        return self.cores * self.frames / self.cpu_seconds
 
 
 @dataclass(frozen=True)
@@ -129,6 +136,7 @@ class BenchmarkRow:
             "bound": round(bound, 3),
             "share_of_bound": round(rate / bound, 4),
             "times_per_frame_rate": round(rate / per_frame_rate, 3),
+            "cores_bound": round(self.piped.cores_bound, 3),
             "sequential": round(rate_sequential(settings, model), 3),
             "network_busy": round(self.network_busy, 4),
             "latency_p50_ms": round(self.piped.latency_p50_ms, 3),
@@ -313,6 +321,7 @@ def _run_pipeline(
         latency_p95_ms=1000 * float(np.quantile(latencies, 0.95)),
         seconds=wall,
         cpu_seconds=cpu,
+        cores=os.cpu_count() or 1,
         times={part: clock.time_of(part) for part in Part},
     )
 

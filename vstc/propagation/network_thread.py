@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from typing import Protocol, TypeVar
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
 import torch
 
@@ -60,6 +63,9 @@ class SameThread:
 class NetworkThread:
     """One thread that runs all networks, one call after the other.
 
+    A call that somebody waits for goes before those that were queued for later: else a refiner
+    would wait for the next key frame, and the chain with it.
+
     Args:
         threads: Threads that torch may use for a call on the processor.
         clock: Is added to.
@@ -67,25 +73,69 @@ class NetworkThread:
 
     def __init__(self, *, threads: int, clock: PartClock) -> None:
         self._clock = clock
-        self._pool = ThreadPoolExecutor(
-            1, thread_name_prefix="network", initializer=torch.set_num_threads, initargs=(threads,)
-        )
+        self._threads = threads
+        self._tasks: queue.PriorityQueue[_Task] = queue.PriorityQueue()
+        self._numbers = itertools.count()
+        self._guard = threading.Lock()
+        self._is_over = False
+        self._thread = threading.Thread(target=self._work, name="network", daemon=True)
+        self._thread.start()
 
     def submit(self, part: Part, function: Callable[[], Result]) -> Future[Result]:
-        """Queue a call."""
-        return self._pool.submit(self._run, part, function)
+        """Queue a call for later."""
+        return self._queue(_LATER, part, function)
 
     def call(self, part: Part, function: Callable[[], Result]) -> Result:
-        """Queue a call and wait for it."""
-        return wait_for(self.submit(part, function), self._clock)
+        """Make a call, as soon as the one that runs is over, and wait for it."""
+        return wait_for(self._queue(_NOW, part, function), self._clock)
 
     def shutdown(self) -> None:
-        """Finish the call that runs and drop the others."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Finish the call that runs and cancel the others."""
+        with self._guard:
+            self._is_over = True
+        self._tasks.put(_Task(_END, next(self._numbers), Future(), lambda: None))
+        self._thread.join()
+        while not self._tasks.empty():
+            self._tasks.get().future.cancel()
 
-    def _run(self, part: Part, function: Callable[[], Result]) -> Result:
-        with self._clock.part(part):
-            return function()
+    def _queue(self, urgency: int, part: Part, function: Callable[[], Result]) -> Future[Result]:
+        future: Future[Result] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                with self._clock.part(part):
+                    result = function()
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        with self._guard:
+            if self._is_over:
+                raise RuntimeError("the thread of the networks has ended")
+            self._tasks.put(_Task(urgency, next(self._numbers), future, run))
+        return future
+
+    def _work(self) -> None:
+        torch.set_num_threads(self._threads)
+        while (task := self._tasks.get()).urgency != _END:
+            task.run()
+            del task  # its result must not stay while the next is awaited
+
+
+_END, _NOW, _LATER = 0, 1, 2
+
+
+@dataclass(frozen=True, order=True)
+class _Task:
+    """A call in line: the more urgent first, then the older."""
+
+    urgency: int
+    number: int
+    future: Future[Any] = field(compare=False)
+    run: Callable[[], None] = field(compare=False)
 
 
 class ThreadedRefiner:
