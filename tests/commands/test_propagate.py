@@ -197,6 +197,50 @@ def test_a_video_with_all_outputs(trained: Path, tmp_path: Path, run: Any) -> No
     assert (tmp_path / "out/dataset.json").is_file()
 
 
+@pytest.fixture(scope="module")
+def refiner(
+    dataset: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory, app: Any
+) -> Path:
+    out = tmp_path_factory.mktemp("refiner") / "run"
+    words = ["refiner", "train", trained, dataset, "-o", out, "--val-split", "", "--interval", 3]
+    words += ["--crop", "33x41", "--batch", 2, "--steps", 1, "--width", 16, "--workers", 1, *QUIET]
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 0, done.stderr
+    return out
+
+
+def test_a_refiner_brings_the_settings_that_it_was_trained_with(
+    dataset: Path, trained: Path, refiner: Path, tmp_path: Path, run: Any
+) -> None:
+    command = ["propagate", trained, dataset, *QUIET, "--limit", 1, "--refiner", refiner]
+    shown = run(*command, "-o", tmp_path / "own", "--json").json
+    assert (shown["key_frames"], shown["refined_frames"]) == (4, 8)
+    manifest = read_manifest(tmp_path / "own")
+    assert [ref["role"] for ref in manifest["inputs"]] == ["checkpoint", "refiner", "dataset"]
+    declared = manifest["config"]["propagation"]
+    assert (declared["preset"], declared["mode"], declared["refine"]) == (None, "evs", "every")
+    shown = run(*command, "-o", tmp_path / "last", "--preset", "evs-06", "--json").json
+    assert (shown["key_frames"], shown["refined_frames"]) == (3, 2)
+    run(*command, "-o", tmp_path / "again", "--config", tmp_path / "own/manifest.json")
+    assert read_manifest(tmp_path / "again")["id"] == manifest["id"]
+
+
+def test_a_refiner_of_another_network_or_without_work_is_refused(
+    dataset: Path, trained: Path, refiner: Path, tmp_path: Path, run: Any
+) -> None:
+    other = write_run(tmp_path / "other", dataset, seed=8)
+    command = [dataset, "-o", tmp_path / "out", *QUIET, "--refiner"]
+    said = run("propagate", other, *command, refiner, code=3).stderr
+    assert "the refiner does not fit the network" in said
+    said = run("propagate", trained, *command, refiner, "--preset", "best", code=2).stderr
+    assert "the refiner would never be used: refine is never" in said
+    said = run("propagate", trained, *command, trained, code=3).stderr
+    assert "vstc.refiner is needed" in said
+    said = run("propagate", "labels", *command, refiner, "--schedule", "fixed", code=2).stderr
+    assert "labels as key frames have no network beside them" in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_features_of_the_network_can_be_carried(
     dataset: Path, trained: Path, tmp_path: Path, run: Any
 ) -> None:
