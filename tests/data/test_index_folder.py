@@ -137,6 +137,19 @@ def test_colour_labels_need_and_use_a_table(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ids, np.repeat([[1] * 5 + [0] * 5], 8, axis=0))
 
 
+def test_masks_that_are_read_as_void_are_pointed_out(tmp_path: Path) -> None:
+    for stem, ids in (("a", [0, 255]), ("b", [0, 0])):
+        save_image(tmp_path / f"images/{stem}.png")
+        save_ids(tmp_path / f"labels/{stem}.png", ids)
+
+    as_ids, _ = index(tmp_path / "images", labels=str(tmp_path / "labels"))
+    save_ids(tmp_path / "labels/b.png", [1, 255])
+    with_more_ids, _ = index(tmp_path / "images", labels=str(tmp_path / "labels"))
+
+    assert any("label_encoding=masks" in remark for remark in as_ids.remarks)
+    assert not any("label_encoding" in remark for remark in with_more_ids.remarks)
+
+
 def test_masks_are_two_classes_whatever_values_they_hold(tmp_path: Path) -> None:
     save_image(tmp_path / "images" / "0.jpg")
     save_ids(tmp_path / "labels" / "0.png", [0, 255, 7])

@@ -106,8 +106,7 @@ def find_folder(images: Path, settings: FolderSettings, *, workers: int | None =
             return Indexed(table, matched.clips, matched.remarks, settings.label_encoding)
         ids = _ids_in([root / name for name in matched.labels], advance, workers)
         inferred = infer_class_table(ids, ignore_index=settings.ignore_index)
-        said = f"class table made up from the ids found: {sorted(ids)}"
-        return Indexed(inferred, matched.clips, [*matched.remarks, said])
+        return Indexed(inferred, matched.clips, [*matched.remarks, *_remarks_on(ids)])
 
     frames = [frame for clip in matched.clips for frame in clip.frames if isinstance(frame, str)]
     return Source(
@@ -119,6 +118,16 @@ def find_folder(images: Path, settings: FolderSettings, *, workers: int | None =
         unit="labels",
         build=build,
     )
+
+
+def _remarks_on(ids: set[int]) -> list[str]:
+    said = [f"class table made up from the ids found: {sorted(ids)}"]
+    if ids == {0, 255}:
+        said.append(
+            "these look like masks, of which 255 is read as void: "
+            "--set label_encoding=masks makes it an object"
+        )
+    return said
 
 
 def _known_table(settings: FolderSettings, *, has_labels: bool) -> ClassTable | None:
