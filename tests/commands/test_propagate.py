@@ -399,6 +399,16 @@ def test_frames_far_apart_in_time_are_warned_of(tmp_path: Path, trained: Path, r
     assert "the frames of 1 clips, such as train0, do not follow one another" in said
 
 
+def test_labels_of_all_frames_that_leave_nothing_to_carry_are_warned_of(
+    dataset: Path, tmp_path: Path, run: Any
+) -> None:
+    command = ["propagate", "labels", dataset, *QUIET, "--split", "val", "--preset", "evs-07"]
+    given = run(*command, "-o", tmp_path / "given").stderr
+    fixed = run(*command, "-o", tmp_path / "fixed", "--schedule", "fixed").stderr
+    assert "nothing will be carried; --schedule fixed takes one of every 5" in given
+    assert "nothing will be carried" not in fixed
+
+
 def test_a_damaged_frame_is_an_error_or_shows_what_was_carried(
     tmp_path: Path, trained: Path, run: Any
 ) -> None:

@@ -16,6 +16,7 @@ from vstc.propagation.flows import ClipFlows, StoredFlows
 from vstc.propagation.motion_flow import MotionVectorFlows
 from vstc.propagation.pipeline import AnyFrame, MissingFrame
 from vstc.propagation.run_settings import PropagateRunSettings
+from vstc.propagation.settings import ScheduleKind
 
 
 def check_run(
@@ -47,13 +48,19 @@ def check_run(
     first = clips[0] if clips else None
     source = None if flows is None else flows.of(first)
     equipment.networks(first, source).check(settings.propagation)
+    remarks = []
     sparse = [clip.id for clip in clips if len(clip.frames) > 1 and not clip.is_consecutive]
-    if not sparse:
-        return []
-    return [
-        f"the frames of {len(sparse)} clips, such as {sparse[0]}, do not follow one another in "
-        "time: little can be carried between them; --split chooses others"
-    ]
+    if sparse:
+        remarks.append(
+            f"the frames of {len(sparse)} clips, such as {sparse[0]}, do not follow one another "
+            "in time: little can be carried between them; --split chooses others"
+        )
+    if settings.propagation.schedule.kind is ScheduleKind.GIVEN and _all_given(equipment, clips):
+        remarks.append(
+            "all frames have labels and will be key frames, so nothing will be carried; "
+            f"--schedule fixed takes one of every {settings.propagation.interval}"
+        )
+    return remarks
 
 
 def propagate_dataset(
@@ -175,6 +182,15 @@ class _WithGaps:
 
     def close(self) -> None:
         self._stream.close()
+
+
+def _all_given(equipment: Equipment, clips: Sequence[Clip]) -> bool:
+    return bool(clips) and all(
+        key.has_result(index)
+        for clip in clips
+        for key in [equipment.networks(clip, None).key]
+        for index in range(len(clip.frames))
+    )
 
 
 def _are_images(clip: Clip) -> bool:
