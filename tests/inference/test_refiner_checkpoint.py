@@ -16,11 +16,10 @@ from vstc.inference.checkpoint import (
     load_network,
     write_checkpoint,
 )
+from vstc.inference.network_identity import NetworkIdentity, fingerprint_weights
 from vstc.inference.refiner_checkpoint import (
-    NetworkIdentity,
     TrainedRefiner,
     describe_refiner,
-    fingerprint_weights,
     load_refiner,
     refiner_ref,
 )

@@ -13,7 +13,7 @@ from vstc.models.grids import Grid
 from vstc.models.refiner_catalog import RefinerChoice, refiner_for
 from vstc.propagation.engine import Propagator
 from vstc.propagation.frames import prepare_frame
-from vstc.propagation.merge import ScoreMerge
+from vstc.models.score_merge import ScoreMerge
 from vstc.propagation.model_networks import ModelKeys, ModelRefiner, cells_in_frame
 from vstc.propagation.networks import KeyRequest, RefinerInput
 from vstc.propagation.settings import PropagateSettings

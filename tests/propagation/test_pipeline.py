@@ -21,7 +21,7 @@ from vstc.propagation.clock import Part, PartClock
 from vstc.propagation.engine import Propagated, Propagator
 from vstc.propagation.frames import ComputedFlow, PreparedFrame, StepMaps
 from vstc.propagation.made_ahead import MapsAhead
-from vstc.propagation.merge import ScoreMerge
+from vstc.models.score_merge import ScoreMerge
 from vstc.propagation.network_thread import NetworkThread
 from vstc.propagation.networks import RefinerInput
 from vstc.propagation.pipeline import AnyFrame, DrawnFrame, MissingFrame, Pipeline

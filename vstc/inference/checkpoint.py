@@ -22,7 +22,8 @@ from vstc.models.segmentation_model import SegmentationModel
 
 SCHEMA = "vstc.checkpoint"
 REFINER_SCHEMA = "vstc.refiner"
-KNOWN_SCHEMAS = frozenset({SCHEMA, REFINER_SCHEMA})
+MERGE_SCHEMA = "vstc.merge"
+KNOWN_SCHEMAS = frozenset({SCHEMA, REFINER_SCHEMA, MERGE_SCHEMA})
 SCHEMA_VERSION = 1
 LAST, BEST = "last.pt", "best.pt"
 

@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vstc.artifacts.fingerprint import file_sha256
 from vstc.artifacts.manifest import InputRef, input_ref
 from vstc.errors import ConfigError, InputError
-from vstc.formats.dataset import LabelClass
 from vstc.inference.checkpoint import (
     REFINER_SCHEMA,
-    ClassTable,
     TrainedNetwork,
     load_state,
     read_checkpoint,
 )
+from vstc.inference.network_identity import NetworkIdentity
 from vstc.models.refiner import Refiner
 from vstc.models.refiner_catalog import create_refiner
 
 _MISFIT_HINT = "vstc refiner train makes a refiner of this network"
-
-
-@dataclass(frozen=True)
-class NetworkIdentity:
-    """Which network a refiner belongs to.
-
-    Attributes:
-        id: Id of the run, or of the checkpoint file, that it was read from.
-        model: Name in the catalog.
-        table: Its classes.
-        input_scale: Factor between a frame and its input.
-        weights: Fingerprint of its weights.
-    """
-
-    id: str
-    model: str
-    table: ClassTable
-    input_scale: float
-    weights: str
-
-    @classmethod
-    def of(cls, network: TrainedNetwork, *, id: str) -> NetworkIdentity:
-        """Identify a network."""
-        return cls(
-            id=id,
-            model=network.model.name,
-            table=network.table,
-            input_scale=network.input_scale,
-            weights=fingerprint_weights(network.model.state_dict()),
-        )
 
 
 @dataclass(frozen=True)
@@ -80,18 +46,9 @@ class TrainedRefiner:
         Raises:
             InputError: It is another one.
         """
-        given, own = NetworkIdentity.of(network, id=""), self.network
-        if given.model != own.model:
-            reason = f"it is made for {own.model}, the network is {given.model}"
-        elif [c.name for c in given.table.classes] != [c.name for c in own.table.classes]:
-            reason = "their classes differ"
-        elif given.input_scale != own.input_scale:
-            reason = f"input_scale is {own.input_scale} there, {given.input_scale} here"
-        elif given.weights != own.weights:
-            reason = f"it was trained beside other weights (of {own.id})"
-        else:
-            return
-        raise InputError(f"the refiner does not fit the network: {reason}", hint=_MISFIT_HINT)
+        reason = self.network.misfit(network)
+        if reason is not None:
+            raise InputError(f"the refiner does not fit the network: {reason}", hint=_MISFIT_HINT)
 
 
 def describe_refiner(
@@ -108,14 +65,7 @@ def describe_refiner(
         {
             "name": refiner.name,
             "arguments": dict(refiner.arguments),
-            "network": {
-                "id": network.id,
-                "model": network.model,
-                "classes": [entry.model_dump(mode="json") for entry in network.table.classes],
-                "ignore_index": network.table.ignore_index,
-                "input_scale": network.input_scale,
-                "weights": network.weights,
-            },
+            "network": network.as_json(),
             "propagation": dict(propagation),
         },
         sort_keys=True,
@@ -137,15 +87,7 @@ def load_refiner(run: Path, *, which: str = "best") -> TrainedRefiner:
     try:
         described = json.loads(content["refiner"])
         refiner = create_refiner(described["name"], described["arguments"])
-        network = described["network"]
-        classes = [LabelClass.model_validate(entry) for entry in network["classes"]]
-        identity = NetworkIdentity(
-            id=str(network["id"]),
-            model=str(network["model"]),
-            table=ClassTable(classes, int(network["ignore_index"])),
-            input_scale=float(network["input_scale"]),
-            weights=str(network["weights"]),
-        )
+        identity = NetworkIdentity.from_json(described["network"])
         propagation, step = dict(described["propagation"]), int(content["step"])
         weights = content["weights"]
     except (ConfigError, KeyError, TypeError, ValueError) as error:
@@ -163,13 +105,3 @@ def refiner_ref(run: Path) -> InputRef:
     if run.is_file():
         return InputRef("refiner", str(run), "raw", file_sha256(run)[:16])
     return input_ref("refiner", run, kind=REFINER_SCHEMA)
-
-
-def fingerprint_weights(state: Mapping[str, torch.Tensor]) -> str:
-    """Return 16 hex digits that tell weights from others, by name, type, shape and value."""
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        value = state[name].detach().cpu().contiguous()
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]

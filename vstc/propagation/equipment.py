@@ -17,8 +17,8 @@ from vstc.formats.dataset import Clip, Dataset
 from vstc.inference.checkpoint import ClassTable, TrainedNetwork
 from vstc.inference.network import FrameNetwork
 from vstc.models.refiner import Refiner
+from vstc.models.score_merge import ScoreMerge
 from vstc.propagation.frames import FlowSource, PreparedFrame
-from vstc.propagation.merge import ScoreMerge
 from vstc.propagation.model_networks import ModelKeys, ModelRefiner
 from vstc.propagation.networks import KeyRequest, KeyResult, LabelKeys
 from vstc.propagation.settings import Mode, PropagateSettings

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from vstc.errors import ConfigError
+from vstc.models.score_merge import ScoreMerge
 from vstc.propagation.carry import Labels, ids_of_scores, resize_ids, resize_scores
 from vstc.propagation.chain import (
     Carried,
@@ -27,7 +28,6 @@ from vstc.propagation.chain import (
 from vstc.propagation.frames import FlowMapper, FlowSource, Mapper, PreparedFrame, scaled_size
 from vstc.propagation.inconsistency import Attention, StepMaps, attention, fuse_scores, settle
 from vstc.propagation.maps import Size
-from vstc.propagation.merge import ScoreMerge
 from vstc.propagation.networks import (
     HeadNetwork,
     KeyNetwork,

@@ -9,7 +9,7 @@ from tests.tiny_runs import TABLE
 from vstc.formats.dataset import Dataset, load_dataset
 from vstc.formats.frames import FrameReader
 from vstc.inference.checkpoint import TrainedNetwork
-from vstc.inference.refiner_checkpoint import NetworkIdentity
+from vstc.inference.network_identity import NetworkIdentity
 from vstc.models.catalog import create_model
 from vstc.models.refiner_catalog import refiner_for
 from vstc.models.taps import TappedModel

@@ -14,7 +14,7 @@ from vstc.models.grids import Grid, resample
 from vstc.models.taps import TappedOutput
 from vstc.training.refiner.carried_batch import CarriedBatch, carry_batch
 from vstc.training.refiner.samples import RefinerBatch, join_refiner_samples
-from vstc.training.refiner.task import every_nth_pixel
+from vstc.training.refiner.targets import every_nth_pixel, labels_at
 from vstc.training.step import StepLoss, gradient_norms
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -162,10 +162,13 @@ def test_the_network_labels_frames_that_have_none(moving_dataset: Path) -> None:
         pixels = every_nth_pixel((49, 65), 4)
         found = resample(logits, Grid.on_corners((7, 9), (49, 65)), pixels)
         ids = found.argmax(dim=1).masked_fill(own.labels_BHW[:, 2::4, 2::4] == 255, 255)
-        assert torch.equal(task._labels(own, pixels, (49, 65)).long(), ids)
         confidence = found.softmax(dim=1).amax(dim=1)
-        picky, _ = make_task(min_confidence=float(confidence.median()))
-        kept = picky._labels(own, pixels, (49, 65)) != 255
+        every, sure = (
+            labels_at(own, pixels, network=lambda i: network(i).logits, min_confidence=least)
+            for least in (0.0, float(confidence.median()))
+        )
+        assert torch.equal(every.long(), ids)
+        kept = sure != 255
     assert 0.2 < float(kept.float().mean()) < 0.8
     assert (own.labels_BHW == 255).any()
     assert float(loss.terms["refined"]) > 0

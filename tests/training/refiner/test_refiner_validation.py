@@ -23,7 +23,8 @@ from vstc.propagation.frames import StoredFlow
 from vstc.propagation.model_networks import ModelKeys, ModelRefiner
 from vstc.propagation.settings import PropagateSettings, Refine
 from vstc.propagation.stages import Networks
-from vstc.training.refiner.validation import LabelledFrame, RefinerValidation, choose_frames
+from vstc.training.refiner.approaches import LabelledFrame, choose_frames
+from vstc.training.refiner.validation import RefinerValidation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 # With an age limit the refiner has its say even where a network knows one class alone.

@@ -15,7 +15,7 @@ from vstc.formats.frames import FrameReader
 from vstc.propagation.frames import PreparedFrame, step_maps
 from vstc.propagation.inconsistency import StepMaps
 from vstc.training.refiner.crop_flow import CropFlow
-from vstc.training.refiner.settings import RefinerSettings
+from vstc.training.refiner.pair_settings import PairSettings
 from vstc.training.samples import common_size, cropped_labels, draw_recolor, make_augmentation
 from vstc.training.sources import DrawOrder, Slot, Source
 
@@ -120,7 +120,7 @@ class RefinerSampleMaker:
         self,
         sources: list[Source],
         slots: list[Slot],
-        settings: RefinerSettings,
+        settings: PairSettings,
         *,
         flow: CropFlow,
         reader: FrameReader,

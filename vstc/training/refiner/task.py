@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from vstc.inference.checkpoint import REFINER_SCHEMA
-from vstc.inference.refiner_checkpoint import NetworkIdentity, describe_refiner
+from vstc.inference.network_identity import NetworkIdentity
+from vstc.inference.refiner_checkpoint import describe_refiner
 from vstc.losses.refinement import fuse, refinement_terms
 from vstc.models.grids import Grid, resample
 from vstc.models.refiner import Refiner, RefinerOutput
@@ -17,9 +18,8 @@ from vstc.models.taps import TappedModel
 from vstc.training.refiner.carried_batch import CarriedBatch, carry_batch, corner_grid
 from vstc.training.refiner.samples import RefinerBatch
 from vstc.training.refiner.settings import RefinerSettings
+from vstc.training.refiner.targets import every_nth_pixel, labels_at
 from vstc.training.step import ParameterGroup, StepLoss, TrainingTask
-
-VOID = 255
 
 
 class RefinerTask(TrainingTask):
@@ -114,30 +114,13 @@ class RefinerTask(TrainingTask):
             read(logits, carried.grid),
             read(fused, carried.grid),
             read(carried.inconsistency_B1hw, carried.grid),
-            self._labels(batch, pixels, size),
+            labels_at(
+                batch,
+                pixels,
+                network=lambda images: self._network[0](images).logits,
+                min_confidence=self.settings.min_confidence,
+            ),
             aux_logits=[read(aux, corner_grid(aux, size)) for aux in output.aux_logits],
             gain=self.settings.gain,
         )
         return dict(vars(terms))
-
-    @torch.no_grad()
-    def _labels(self, batch: RefinerBatch, pixels: Grid, size: tuple[int, int]) -> torch.Tensor:
-        """Return the ids at some pixels, the network's own where a sample has none."""
-        first, step = int(pixels.offset[0]), int(pixels.step[0])
-        labels = batch.labels_BHW[:, first::step, first::step].clone()
-        if not batch.own_rows:
-            return labels
-        found = self._network[0](batch.current_B3HW[batch.own_rows]).logits.float()
-        confidence, ids = (
-            resample(found, corner_grid(found, size), pixels).softmax(dim=1).max(dim=1)
-        )
-        is_void = (labels[batch.own_rows] == VOID) | (confidence < self.settings.min_confidence)
-        labels[batch.own_rows] = ids.to(labels.dtype).masked_fill(is_void, VOID)
-        return labels
-
-
-def every_nth_pixel(size: tuple[int, int], step: int) -> Grid:
-    """Return the grid of every n-th pixel of an image, from the n / 2-th on."""
-    first = step // 2 if min(size) > step // 2 else 0
-    cells = tuple((side - first - 1) // step + 1 for side in size)
-    return Grid((cells[0], cells[1]), (float(step), float(step)), (float(first), float(first)))

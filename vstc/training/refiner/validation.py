@@ -2,56 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 
 from vstc.data.labels import read_true_labels
-from vstc.formats.dataset import Clip, Dataset
+from vstc.formats.dataset import Dataset
 from vstc.formats.frames import FrameReader
 from vstc.inference.network import FrameNetwork
-from vstc.metrics.confusion import ConfusionMatrix, mean_of_known
+from vstc.metrics.confusion import ConfusionMatrix
 from vstc.models.refiner import Refiner
 from vstc.propagation.carry import likeliest
-from vstc.propagation.frames import FlowSource, PreparedFrame, prepare_frame, scaled_size, step_maps
-from vstc.propagation.inconsistency import StepMaps, fuse_scores
+from vstc.propagation.frames import PreparedFrame, scaled_size
+from vstc.propagation.inconsistency import fuse_scores
 from vstc.propagation.model_networks import ModelKeys, ModelRefiner
 from vstc.propagation.networks import KeyRequest, RefinerInput
 from vstc.training.loop import Scores
+from vstc.training.refiner.approaches import (
+    Approach,
+    LabelledFrame,
+    OpenFlow,
+    approaches,
+    scores_by_distance,
+)
 from vstc.training.refiner.carrying import CarriedResult, Pictures, carry_result
 from vstc.training.refiner.settings import RefinerSettings
-
-OpenFlow = Callable[[Clip], FlowSource]
-
-
-@dataclass(frozen=True)
-class LabelledFrame:
-    """A frame with labels that has frames before it."""
-
-    clip: Clip
-    index: int
-
-
-def choose_frames(clips: list[Clip], *, count: int) -> list[LabelledFrame]:
-    """Choose labelled frames that something can be propagated to, spread evenly.
-
-    Args:
-        clips: Validation clips.
-        count: Choose at most so many.
-    """
-    frames = [
-        LabelledFrame(clip, index)
-        for clip in clips
-        if clip.is_consecutive
-        for index in clip.labelled_indices
-        if index > 0
-    ]
-    if len(frames) <= count:
-        return frames
-    return [frames[int(place)] for place in np.linspace(0, len(frames) - 1, count).round()]
 
 
 class RefinerValidation:
@@ -95,63 +70,51 @@ class RefinerValidation:
         """
         keys = ModelKeys(self._network, tap=refiner.tap)
         refines = ModelRefiner(refiner, self._network)
-        distances = self._settings.validated_distances
-        counts = {d: (self._confusion(), self._confusion()) for d in distances}
+        counts = {
+            name: {d: self._confusion() for d in self._settings.validated_distances}
+            for name in ("miou", "miou_warped")
+        }
         for frame in self._frames:
             labels = read_true_labels(self._dataset, frame.clip, frame.index)
             assert labels is not None
             size = (labels.shape[0], labels.shape[1])
-            for distance, current, carried in self._carried(frame, keys, refiner):
-                refined = self._refined(refines, current, carried)
-                for matrix, scores in zip(
-                    counts[distance], (carried.probabilities, refined), strict=True
-                ):
+            for approach in self._approaches(frame):
+                carried = self._carried(approach, keys, refiner)
+                refined = self._refined(refines, approach.current, carried)
+                for name, scores in (("miou", refined), ("miou_warped", carried.probabilities)):
+                    matrix = counts[name][approach.distance]
                     matrix.update(labels, likeliest(scores[0], size))
-        return _scores(counts)
+        return scores_by_distance(counts)
 
     def _confusion(self) -> ConfusionMatrix:
         return ConfusionMatrix(self._dataset.num_classes)
 
-    def _carried(
-        self, frame: LabelledFrame, keys: ModelKeys, refiner: Refiner
-    ) -> Iterator[tuple[int, PreparedFrame, CarriedResult]]:
-        """Yield distance, frame, and what reaches the frame from there."""
-        settings = self._settings.propagation
-        flow = self._open_flow(frame.clip)
+    def _approaches(self, frame: LabelledFrame) -> Iterator[Approach]:
+        return approaches(
+            frame,
+            self._settings.validated_distances,
+            reader=self._reader,
+            flow=self._open_flow(frame.clip),
+            settings=self._settings.propagation,
+        )
 
-        @cache
-        def prepared(index: int) -> PreparedFrame:
-            return prepare_frame(index, self._reader.read(frame.clip, index), settings)
-
-        @cache
-        def maps_to(index: int) -> StepMaps:
-            return step_maps(flow, prepared(index), prepared(index - 1), settings)
-
-        current = prepared(frame.index)
+    def _carried(self, approach: Approach, keys: ModelKeys, refiner: Refiner) -> CarriedResult:
+        settings, current = self._settings.propagation, approach.current
         request = KeyRequest(
             scaled_size(current.size, settings.carry_scale),
             probabilities=True,
             feature=refiner.tap is not None,
         )
-        for distance in self._settings.validated_distances:
-            if distance > frame.index:
-                continue
-            key = prepared(frame.index - distance)
-            pictures = None
-            if refiner.takes_residual:
-                pictures = Pictures.of(key.rgb, current.rgb, settings)
-            steps = [maps_to(index) for index in range(key.index + 1, frame.index + 1)]
-            yield (
-                distance,
-                current,
-                carry_result(
-                    keys.segment(key, request),
-                    steps,
-                    frame_size=current.size,
-                    pictures=pictures,
-                    settings=settings,
-                ),
-            )
+        pictures = None
+        if refiner.takes_residual:
+            pictures = Pictures.of(approach.key.rgb, current.rgb, settings)
+        return carry_result(
+            keys.segment(approach.key, request),
+            approach.steps,
+            frame_size=current.size,
+            pictures=pictures,
+            settings=settings,
+        )
 
     @staticmethod
     def _refined(
@@ -161,12 +124,3 @@ class RefinerValidation:
             frame, carried.probabilities, carried.inconsistency, carried.feature, carried.residual
         )
         return fuse_scores(carried.probabilities, refines.refine(given), carried.inconsistency)
-
-
-def _scores(counts: dict[int, tuple[ConfusionMatrix, ConfusionMatrix]]) -> Scores:
-    scores: Scores = {}
-    for place, name in ((1, "miou"), (0, "miou_warped")):
-        at = {d: matrices[place].scores().miou for d, matrices in counts.items()}
-        scores[name] = mean_of_known(list(at.values()))
-        scores |= {f"{name}_at_{distance}": value for distance, value in at.items()}
-    return scores
