@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.moving import write_moving_dataset
 from tests.tiny_runs import write_run
+from vstc.artifacts.lineage import trace
+from vstc.artifacts.manifest import read_manifest
+from vstc.formats.video import VideoWriter
+from vstc.propagation.operating_points import operating_point
+from vstc.propagation.presets import PRESETS
+from vstc.propagation.rates_artifact import read_rates
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 HOW = ["--benchmark", "--device", "cpu", "-q"]
@@ -29,7 +38,8 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_rates_and_parts_stand_beside_the_bound(dataset: Path, trained: Path, run: Any) -> None:
     presets = "evs-01,evs-06,evs-07,evs-08,best"
-    found = run("propagate", trained, dataset, *HOW, "--presets", presets, "--json").json
+    command = ["propagate", trained, dataset, *HOW, "--presets", presets, "--limit", 25]
+    found = run(*command, "--json").json
     rows = {row["name"]: row for row in found["rows"]}
     assert list(rows) == ["every frame", *presets.split(",")]
     for row in rows.values():
@@ -51,16 +61,16 @@ def test_rates_and_parts_stand_beside_the_bound(dataset: Path, trained: Path, ru
     )
     assert cycle["bound"] == pytest.approx(5000 / slowest, rel=0.01)
     assert rows["evs-06"]["refiner_ms"] > 0
-    assert rows["evs-06"]["parts"]["refiner"]["calls"] == 2  # of two cycles, behind two to warm up
-    assert rows["evs-08"]["parts"]["flow"]["calls"] == 10  # grey frames alone
+    assert rows["evs-06"]["parts"]["refiner"]["calls"] == 3  # of three cycles, behind one to warm up
+    assert rows["evs-08"]["parts"]["flow"]["calls"] == 15  # grey frames alone
     assert rows["evs-08"]["flow_method"] is None
-    assert cycle["parts"]["network"]["calls"] == 2
+    assert cycle["parts"]["network"]["calls"] == 3
     assert found["refiner"] == "untrained"
     assert found["verdict"].startswith("propagation ")
 
 
 def test_people_get_tables_and_a_verdict(dataset: Path, trained: Path, run: Any) -> None:
-    shown = run("propagate", trained, dataset, *HOW[:3], "--presets", "evs-07")
+    shown = run("propagate", trained, dataset, *HOW[:3], "--presets", "evs-07", "--limit", 25)
     assert "evs-07, every 5" in shown.stdout
     assert "here: the flow of a step takes" in " ".join(shown.stdout.split())
     assert "measuring: every frame" in shown.stderr
@@ -86,7 +96,8 @@ def test_a_model_can_be_measured_untrained_at_any_size(dataset: Path, run: Any) 
         (2, None, [*HOW, "--presets", "evs-7"], "unknown preset: evs-7"),
         (2, None, [*HOW, "--without", "flow"], "unknown part to leave out: flow"),
         (2, None, [*HOW, "--size", "48"], "--size 48 is not HEIGHTxWIDTH"),
-        (2, None, [*HOW, "-o", "{out}"], "--benchmark writes nothing"),
+        (2, None, [*HOW, "--stdout", "y4m"], "--benchmark makes no video"),
+        (2, None, [*HOW, "--overwrite"], "--overwrite is about a folder"),
         (2, None, ["-o", "{out}", "--presets", "fast"], "--presets is about --benchmark"),
         (2, None, ["-o", "{out}", "--random-weights"], "--random-weights is about --benchmark"),
         (2, "labels", HOW, "a benchmark needs a network, and labels is none"),
@@ -124,3 +135,80 @@ def test_a_dry_run_measures_nothing(dataset: Path, trained: Path, run: Any) -> N
     shown = run(*command, "--dry-run", "--json", "--limit", 25, "--interval", 3).json
     assert shown["presets"] == ["fast", "balanced"]
     assert (shown["clip"], shown["frames"]) == ("train0", 25)
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("few")
+    return write_moving_dataset(folder, train=1, val=0, num_frames=6).folder
+
+
+def keep(
+    run: Any, trained: Path | str, dataset: Path, output: Path, *more: object, **how: Any
+) -> Any:
+    quick = ["--presets", "evs-08,balanced", "--limit", 16, "-o", output]
+    return run("propagate", trained, dataset, *HOW, *quick, *more, **how)
+
+
+def test_rates_are_kept_with_their_tables(
+    dataset: Path, trained: Path, tmp_path: Path, run: Any
+) -> None:
+    out = tmp_path / "rates"
+    told = keep(run, trained, dataset, out, "--json").json
+    assert read_rates(out) == told == json.loads((out / "rates.json").read_text())
+    assert {path.name for path in out.iterdir()} - {".lock"} == {
+        "manifest.json", "rates.csv", "rates.json", "rates.md",
+    }  # fmt: skip
+    for row, name in zip(told["rows"][1:], ("evs-08", "balanced"), strict=True):
+        assert row["preset"] == row["name"] == name
+        assert operating_point(row["settings"]) == PRESETS[name]
+    table = list(csv.DictReader((out / "rates.csv").open(newline="")))
+    assert [float(row["bound"]) for row in table] == [row["bound"] for row in told["rows"]]
+    text = (out / "rates.md").read_text()
+    assert "| balanced | 5 |" in text
+    assert told["verdict"] in text
+    manifest = read_manifest(out, kind="vstc.rates")
+    assert [ref["role"] for ref in manifest["inputs"]] == ["checkpoint", "dataset"]
+    assert set(manifest["metrics"]["frames_per_second"]) == {"every frame", "evs-08", "balanced"}
+    assert trace(out).all_faults() == []
+
+
+def test_kept_rates_are_refused_kept_or_measured_anew(
+    dataset: Path, trained: Path, tmp_path: Path, run: Any
+) -> None:
+    out = tmp_path / "rates"
+    keep(run, trained, dataset, out, "--dry-run")
+    assert list(tmp_path.iterdir()) == []
+    first = keep(run, trained, dataset, out, "--json").json
+    assert "output exists" in keep(run, trained, dataset, out, code=4).stderr
+    assert keep(run, trained, dataset, out, "--resume", "--json").json == first
+    other = keep(run, trained, dataset, out, "--resume", "--interval", 4, code=4).stderr
+    assert "benchmark.operating_points.balanced.interval" in other
+    anew = keep(run, trained, dataset, out, "--overwrite", "--interval", 4, "--json").json
+    assert [row["preset"] for row in anew["rows"]] == [None, None, None]
+    assert [row["interval"] for row in anew["rows"]] == [1, 4, 4]
+
+
+def test_a_short_clip_runs_forth_and_back(few: Path, trained: Path, run: Any) -> None:
+    command = ["propagate", trained, few, *HOW, "--presets", "balanced", "--limit", 16]
+    (_, row) = run(*command, "--json").json["rows"]
+    assert row["frames"] == 16  # of a clip of 6
+    assert row["parts"]["decode"]["calls"] > 0
+
+
+def test_an_untrained_network_is_no_input(dataset: Path, tmp_path: Path, run: Any) -> None:
+    keep(run, "pspnet-tiny", dataset, tmp_path / "rates", "--random-weights")
+    manifest = read_manifest(tmp_path / "rates")
+    assert [ref["role"] for ref in manifest["inputs"]] == ["dataset"]
+    assert manifest["config"]["benchmark"]["random_weights"] == "pspnet-tiny"
+
+
+def test_a_short_video_names_the_way_out(trained: Path, tmp_path: Path, run: Any) -> None:
+    video = tmp_path / "short.mp4"
+    with VideoWriter(video, fps=10, size=(48, 64)) as writer:
+        for number in range(12):
+            writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
+    command = ["propagate", trained, video, *HOW, "--presets", "balanced"]
+    said = run(*command, code=3).stderr
+    assert "12 frames are too few" in said
+    assert "--without decode" in said

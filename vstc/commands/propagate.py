@@ -64,7 +64,7 @@ def command(
 
     Reads a network, or labels of key frames, and frames; writes <clip>/<frame>.png as vstc
     predict does, and <clip>/propagation.csv, which tells where the labels of each frame come
-    from. With --benchmark it writes nothing and measures how fast this machine is.
+    from. With --benchmark it measures how fast this machine is: rates.json, .csv and .md with -o.
 
     $ vstc propagate runs/student drive.mp4 -o runs/drive --preset balanced --overlay
     """
@@ -95,8 +95,19 @@ def command(
         "limit": limit,
     }
     choose = partial(choose_settings, config_file=config, sets=sets)
-    how = BenchmarkOptions(presets, size, without, random_weights, limit, workers, dry_run, as_json)
-    how.refuse_misplaced(benchmark, writes=output is not None or stdout is not None)
+    how = BenchmarkOptions(
+        presets,
+        size,
+        without,
+        random_weights,
+        limit,
+        workers,
+        output,
+        options.existing_output(resume=resume, overwrite=overwrite),
+        is_dry_run=dry_run,
+        as_json=as_json,
+    )
+    how.refuse_misplaced(benchmark, has_stdout=stdout is not None)
     if benchmark:
         benchmark_presets(paths, frames, lambda name: choose(flags=preset_flags(flags, name)), how)
         return

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vstc.options import ExistingOutput
+
 if TYPE_CHECKING:
+    from vstc.artifacts.manifest import InputRef
     from vstc.commands.propagate_inputs import NetworkPaths
     from vstc.formats.dataset import Clip, Dataset
     from vstc.inference.checkpoint import TrainedNetwork
+    from vstc.inference.inputs import FrameInput
     from vstc.models.refiner import Refiner
     from vstc.propagation.benchmark import BenchmarkCase
     from vstc.propagation.benchmark_frames import BenchmarkFrames
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
 Choose = Callable[[str], "PropagateRunSettings"]
 _WITHOUT = ("decode", "write")
 _RAW_CLASSES = 19
-_PARTS = ("decode", "flow", "warp", "network", "refiner", "draw", "write")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class BenchmarkOptions:
         has_random_weights: The network is the name of a model.
         limit: Frames at each operating point.
         workers: ``--workers``.
+        output: Folder to write; None writes nothing.
+        existing: What to do when it is there already.
         is_dry_run: Stop before anything is measured.
         as_json: Print JSON.
     """
@@ -44,24 +49,30 @@ class BenchmarkOptions:
     has_random_weights: bool
     limit: int | None
     workers: int | None
+    output: Path | None
+    existing: ExistingOutput
     is_dry_run: bool
     as_json: bool
 
-    def refuse_misplaced(self, is_benchmark: bool, *, writes: bool) -> None:
+    def refuse_misplaced(self, is_benchmark: bool, *, has_stdout: bool) -> None:
         """Refuse options that have no effect.
 
         Args:
             is_benchmark: ``--benchmark``.
-            writes: An output was given.
+            has_stdout: ``--stdout`` was given.
 
         Raises:
             ConfigError: There are some.
         """
         from vstc.errors import ConfigError
 
-        if is_benchmark and writes:
+        if is_benchmark and has_stdout:
             raise ConfigError(
-                "--benchmark writes nothing", hint="leave out -o and --stdout; --json prints all"
+                "--benchmark makes no video", hint="leave out --stdout; -o keeps the rates"
+            )
+        if is_benchmark and self.output is None and self.existing is not ExistingOutput.REFUSE:
+            raise ConfigError(
+                f"--{self.existing} is about a folder", hint="give one with -o FOLDER"
             )
         given = {
             "--presets": self.presets is not None,
@@ -80,6 +91,11 @@ class BenchmarkOptions:
 
         return list(PRESETS) if self.presets is None else _words(self.presets)
 
+    @property
+    def left_out(self) -> list[str]:
+        """Parts that are left out."""
+        return sorted(_words(self.without or ""))
+
 
 def preset_flags(flags: dict[str, Any], name: str) -> dict[str, Any]:
     """Return flags with another preset; a limit counts frames here, and is no setting."""
@@ -89,7 +105,7 @@ def preset_flags(flags: dict[str, Any], name: str) -> dict[str, Any]:
 def benchmark_presets(
     paths: NetworkPaths, frames: str, choose: Choose, how: BenchmarkOptions
 ) -> None:
-    """Measure operating points and print them.
+    """Measure operating points, keep the rates where there is an output, and print them.
 
     Args:
         paths: Where the network is.
@@ -100,19 +116,26 @@ def benchmark_presets(
     Raises:
         ConfigError: Labels in the place of a network, or an unknown preset or part.
         InputError: The frames are a stream, or too few.
+        OutputError: The folder cannot be used.
     """
     from vstc import console
+    from vstc.artifacts.workspace import check_output
+    from vstc.commands.propagate_benchmark_result import tables
     from vstc.inference.network import pick_device
     from vstc.propagation.benchmark import run_benchmark
     from vstc.propagation.clip_writer import Threads
+    from vstc.propagation.rates_artifact import KIND, keep_rates
 
     settings = {name: choose(name) for name in how.names}
     first = next(iter(settings.values()))
-    dataset, clip = _longest_clip(frames, first)
+    opened, clip = _longest_clip(frames, first)
     device = pick_device(paths.device)
     threads = Threads.of(how.workers, cores=os.cpu_count() or 1, device=device)
-    given = _given_frames(dataset, clip, how)
-    trained = _network(paths, dataset, first, how)
+    given = _given_frames(opened.dataset, clip, how, is_bound=_is_bound(paths, settings))
+    trained = _network(paths, opened.dataset, first, how)
+    artifact = _artifact(paths, opened.reference, settings, given, how)
+    if how.output is not None:
+        check_output(how.output, kind=KIND, **artifact)
     refiner = paths.load_refiner(first.checkpoint)
     if refiner is not None:
         refiner.require(trained)
@@ -123,17 +146,53 @@ def benchmark_presets(
         plan = {"presets": how.names, "clip": clip.id, "frames": given.count, "device": str(device)}
         console.result(plan, as_json=how.as_json, render=lambda: str(plan))
         return
-    measured = run_benchmark(
-        cases, given, threads=threads, on_case=lambda name: console.note(f"measuring: {name}")
-    ).as_json()
-    measured["network"] = trained.model.name
-    measured["clip"] = clip.id
-    measured["refiner"] = "untrained" if refiner is None else str(paths.refiner)
-    measured["left_out"] = _words(how.without or "")
-    console.result(measured, as_json=how.as_json, render=lambda: _tables(measured))
+
+    def measure() -> dict[str, Any]:
+        measured = run_benchmark(
+            cases, given, threads=threads, on_case=lambda name: console.note(f"measuring: {name}")
+        )
+        return measured.as_json() | {
+            "network": trained.model.name,
+            "clip": clip.id,
+            "refiner": "untrained" if refiner is None else str(paths.refiner),
+            "left_out": how.left_out,
+        }
+
+    record = keep_rates(how.output, artifact, measure)
+    console.result(record, as_json=how.as_json, render=lambda: tables(record))
 
 
-def _longest_clip(frames: str, settings: PropagateRunSettings) -> tuple[Dataset, Clip]:
+def _artifact(
+    paths: NetworkPaths,
+    frames: InputRef,
+    settings: dict[str, PropagateRunSettings],
+    given: BenchmarkFrames,
+    how: BenchmarkOptions,
+) -> dict[str, Any]:
+    """Describe the artifact: what is measured, with every setting of every operating point."""
+    first = next(iter(settings.values()))
+    measured = {
+        "operating_points": {name: s.propagation.as_json() for name, s in settings.items()},
+        "frames": given.count,
+        "size": None if given.size is None else list(given.size),
+        "left_out": how.left_out,
+        "workers": how.workers,
+        "device": paths.device,
+        "random_weights": paths.key if how.has_random_weights else None,
+    }
+    config = {"benchmark": measured, "checkpoint": first.checkpoint, "split": first.split}
+    inputs = [] if how.has_random_weights else paths.references()
+    return {"config": config, "inputs": [*inputs, frames], "existing": how.existing}
+
+
+def _is_bound(paths: NetworkPaths, settings: dict[str, PropagateRunSettings]) -> bool:
+    from vstc.propagation.settings import MOTION_VECTORS
+
+    methods = {chosen.propagation.flow.method for chosen in settings.values()}
+    return paths.flow is not None or MOTION_VECTORS in methods
+
+
+def _longest_clip(frames: str, settings: PropagateRunSettings) -> tuple[FrameInput, Clip]:
     from vstc.errors import InputError
     from vstc.inference.inputs import is_live, open_frames
 
@@ -142,18 +201,19 @@ def _longest_clip(frames: str, settings: PropagateRunSettings) -> tuple[Dataset,
             "a benchmark runs the same frames many times, a pipe or camera gives them once",
             hint="give a data set, a folder of images, or a video",
         )
-    dataset = open_frames(Path(frames), output=Path()).dataset
-    clips = dataset.select(settings.split)
-    return dataset, max(clips, key=lambda clip: len(clip.frames))
+    opened = open_frames(Path(frames), output=Path())
+    clips = opened.dataset.select(settings.split)
+    return opened, max(clips, key=lambda clip: len(clip.frames))
 
 
-def _given_frames(dataset: Dataset, clip: Clip, how: BenchmarkOptions) -> BenchmarkFrames:
+def _given_frames(
+    dataset: Dataset, clip: Clip, how: BenchmarkOptions, *, is_bound: bool
+) -> BenchmarkFrames:
     from vstc.commands.training import parse_crop
     from vstc.errors import unknown_name
     from vstc.propagation.benchmark_frames import DEFAULT_FRAMES, BenchmarkFrames
 
-    left_out = _words(how.without or "")
-    for name in left_out:
+    for name in how.left_out:
         if name not in _WITHOUT:
             raise unknown_name("part to leave out", name, _WITHOUT)
     return BenchmarkFrames(
@@ -161,8 +221,9 @@ def _given_frames(dataset: Dataset, clip: Clip, how: BenchmarkOptions) -> Benchm
         clip,
         count=how.limit or DEFAULT_FRAMES,
         size=parse_crop(how.size, option="--size"),
-        decodes="decode" not in left_out,
-        writes="write" not in left_out,
+        decodes="decode" not in how.left_out,
+        writes="write" not in how.left_out,
+        is_bound=is_bound,
     )
 
 
@@ -217,59 +278,3 @@ def _cases(
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _tables(measured: dict[str, Any]) -> Any:
-    from rich.console import Group
-
-    rows = measured["rows"]
-    return Group(_title(measured), _rates(rows), _part_table(rows), measured["verdict"])
-
-
-def _rates(rows: Sequence[dict[str, Any]]) -> Any:
-    from rich.table import Table
-
-    table = Table("operating point")
-    columns = {
-        "frames/s": ("frames_per_second", 1),
-        "x every frame": ("times_per_frame_rate", 2),
-        "bound": ("bound", 1),
-        "of bound": ("share_of_bound", 2),
-        "all cores": ("cores_bound", 1),
-        "in sequence": ("sequential", 1),
-        "network busy": ("network_busy", 2),
-        "p50 ms": ("latency_p50_ms", 0),
-        "p95 ms": ("latency_p95_ms", 0),
-        "added": ("added", 2),
-        "but files": ("added_but_files", 2),
-    }
-    for title in columns:
-        table.add_column(title, justify="right")
-    for row in rows:
-        cells = [f"{row[key]:.{digits}f}" for key, digits in columns.values()]
-        table.add_row(f"{row['name']}, every {row['interval']}", *cells)
-    return table
-
-
-def _part_table(rows: Sequence[dict[str, Any]]) -> Any:
-    from rich.table import Table
-
-    table = Table("ms a frame, one after the other", "network ms", "flow ms")
-    for part in _PARTS:
-        table.add_column(part, justify="right")
-    for row in rows:
-        parts = row["parts"]
-        cells = [f"{parts[part]['ms_per_frame']:.2f}" for part in _PARTS]
-        table.add_row(row["name"], f"{row['network_ms']:.1f}", f"{row['flow_ms']:.2f}", *cells)
-    return table
-
-
-def _title(measured: dict[str, Any]) -> str:
-    machine, (height, width) = measured["machine"], measured["size"]
-    load = machine["load_before"]
-    left_out = "".join(f", without {part}" for part in measured["left_out"])
-    return (
-        f"{measured['network']}, frames of {height}x{width}{left_out}, {machine['device']}, "
-        f"{machine['cores']} cores: {machine['workers']} for flow, {machine['network_threads']} "
-        f"for the network; load before: {'unknown' if load is None else f'{load:.1f}'}"
-    )

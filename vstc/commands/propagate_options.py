@@ -75,7 +75,7 @@ Benchmark = Annotated[
     bool,
     typer.Option(
         "--benchmark",
-        help="Measure rates, latency and parts beside the bound; write nothing.",
+        help="Measure rates, latency and parts beside the bound; -o keeps them.",
         rich_help_panel=_BENCH,
     ),
 ]

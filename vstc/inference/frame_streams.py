@@ -16,6 +16,7 @@ from vstc.formats.camera import CameraReader
 from vstc.formats.dataset import Clip, Dataset, VideoFrame
 from vstc.formats.frames import FrameReader
 from vstc.formats.images import image_size
+from vstc.formats.motion_field import FrameVectors
 from vstc.formats.y4m import Y4mReader
 
 Array8 = NDArray[np.uint8]
@@ -30,11 +31,13 @@ class StreamFrame:
         index: Its place in the clip, from 0.
         name: Its name in the clip; a file that belongs to it is called so.
         image: (H, W, 3) RGB.
+        vectors: Motion vectors that its video stores for it; None where nobody asked for them.
     """
 
     index: int
     name: str
     image: Array8
+    vectors: FrameVectors | None = None
 
 
 class FrameStream(ABC):
@@ -116,7 +119,7 @@ class ClipStream(FrameStream):
     Args:
         dataset: The data set.
         clip: The clip.
-        indices: Places of the frames to read, rising; None reads all.
+        indices: Places of the frames to read, in this order; None reads all.
     """
 
     def __init__(
@@ -151,8 +154,9 @@ class ClipStream(FrameStream):
 
     def _next(self) -> StreamFrame | None:
         index = next(self._to_come, None)
-        if index is None:
-            return None
+        return None if index is None else self._read(index)
+
+    def _read(self, index: int) -> StreamFrame:
         if self._reader is None:
             self._reader = FrameReader(self._dataset)
         image = self._reader.read(self._clip, index)

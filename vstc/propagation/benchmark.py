@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from vstc.artifacts.workspace import Workspace, open_artifact
+from vstc.inference.efficiency import device_name
 from vstc.inference.frame_streams import StreamFrame
 from vstc.inference.sinks.label_files import LabelFile
 from vstc.propagation.benchmark_frames import BenchmarkFrames, FrameSupply
@@ -24,8 +25,10 @@ from vstc.propagation.clock import Part, PartClock, PartTime
 from vstc.propagation.engine import Propagated
 from vstc.propagation.equipment import Equipment
 from vstc.propagation.flows import ClipFlows
+from vstc.propagation.operating_points import plain_point, preset_of
 from vstc.propagation.part_times import MeasuredParts, Write, measure_parts
 from vstc.propagation.rates import PartTimes, bound_pipelined, rate_sequential
+from vstc.propagation.rates_artifact import KIND, SCHEMA_VERSION
 from vstc.propagation.run_settings import PropagateRunSettings, Propagation
 from vstc.propagation.settings import PropagateSettings
 from vstc.propagation.stages import Networks
@@ -127,6 +130,7 @@ class BenchmarkRow:
         bound = bound_pipelined(settings, model, workers=self.threads.workers)
         return {
             "name": self.name,
+            "preset": preset_of(settings),
             "interval": settings.interval,
             "network_scale": settings.network_scale,
             "flow_method": settings.flow.method if settings.warp else None,
@@ -151,6 +155,7 @@ class BenchmarkRow:
             "flows_per_step": settings.flows_per_step,
             "warp_ms": round(model.warp_ms, 4),
             "pays": rate > per_frame_rate,
+            "settings": plain_point(settings),
             "parts": self.alone.as_json(),
         }
 
@@ -186,7 +191,7 @@ class Benchmark:
 
     rows: list[BenchmarkRow]
     threads: Threads
-    device: str
+    device: torch.device
     size: tuple[int, int]
     load: float | None
 
@@ -195,9 +200,12 @@ class Benchmark:
         per_frame = self.rows[0].piped.rate
         models = self._models()
         return {
+            "schema": KIND,
+            "schema_version": SCHEMA_VERSION,
             "machine": {
                 "cores": os.cpu_count() or 1,
-                "device": self.device,
+                "device": str(self.device),
+                "device_name": device_name(self.device),
                 "workers": self.threads.workers,
                 "network_threads": self.threads.network,
                 "load_before": self.load,
@@ -274,8 +282,7 @@ def run_benchmark(
     for case in cases:
         on_case(case.name)
         rows.append(_measure(case, supply, frames, threads))
-    device = str(cases[0].equipment.device)
-    return Benchmark(rows, threads, device, supply.size, load)
+    return Benchmark(rows, threads, cases[0].equipment.device, supply.size, load)
 
 
 def _measure(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstc.errors import InputError
-from vstc.formats.dataset import Clip, Dataset
+from vstc.formats.dataset import Clip, Dataset, VideoFrame
 from vstc.inference.frame_streams import ClipStream, StreamFrame
 from vstc.propagation.settings import PropagateSettings
 
@@ -30,6 +30,7 @@ class BenchmarkFrames:
         size: Height and width that they are brought to; None keeps theirs.
         decodes: Decode them as they come; else they are decoded before.
         writes: Write label maps, into a folder that is deleted.
+        is_bound: Flow belongs to the pairs of the clip, stored or in the video: frames come once.
     """
 
     dataset: Dataset
@@ -38,6 +39,13 @@ class BenchmarkFrames:
     size: tuple[int, int] | None = None
     decodes: bool = True
     writes: bool = True
+    is_bound: bool = False
+
+    @property
+    def can_repeat(self) -> bool:
+        """Tell whether a short clip runs forth and back; videos are not decoded backwards."""
+        in_video = any(isinstance(frame, VideoFrame) for frame in self.clip.frames)
+        return not self.is_bound and not (self.decodes and in_video)
 
     def warm_up(self, settings: PropagateSettings) -> int:
         """Return how many frames do not count: a whole number of cycles."""
@@ -46,7 +54,10 @@ class BenchmarkFrames:
 
     def count_for(self, settings: PropagateSettings) -> int:
         """Return how many frames are run: the last one is a key frame of a fixed schedule."""
-        count = min(self.count, len(self.clip.frames)) if self.decodes else self.count
+        count = self.count
+        if not self.can_repeat:
+            kept = len(self.clip.frames) if self.decodes else _KEPT_IN_MEMORY
+            count = min(count, kept, len(self.clip.frames))
         return max(count - 1, 0) // settings.interval * settings.interval + 1
 
     def check(self, settings: PropagateSettings) -> None:
@@ -60,8 +71,27 @@ class BenchmarkFrames:
             raise InputError(
                 f"{self.count_for(settings)} frames are too few to measure an interval of "
                 f"{settings.interval}: {needed} are needed",
-                hint="give a longer clip, more frames with --limit, or other --presets",
+                hint=self._hint(),
             )
+
+    def _hint(self) -> str:
+        if self.can_repeat:
+            return "give more frames with --limit, or other --presets"
+        if self.is_bound:
+            return "give a longer clip, or computed flow, which a short one can repeat with"
+        return "give a longer video, or --without decode, which repeats frames from memory"
+
+
+def forth_and_back(length: int, count: int) -> list[int]:
+    """Return so many places in a clip; neighbours stay neighbours when it is too short.
+
+    Args:
+        length: Frames of the clip.
+        count: How many places.
+    """
+    there = list(range(length))
+    order = there + there[-2:0:-1]
+    return [order[place % len(order)] for place in range(count)]
 
 
 class FrameSupply:
@@ -89,17 +119,23 @@ class FrameSupply:
     def open(self, count: int) -> FramePass:
         """Begin a pass over so many frames."""
         if self._frames.decodes:
-            stream = ClipStream(self._frames.dataset, self._frames.clip, indices=range(count))
-            fitted = (StreamFrame(f.index, f.name, self._fitted(f.image)) for f in stream)
-            return FramePass(fitted, stream.close)
+            return self._decoded(count)
         return FramePass(self._from_memory(count), lambda: None)
 
+    def _decoded(self, count: int) -> FramePass:
+        clip = self._frames.clip
+        order = forth_and_back(len(clip.frames), count)
+        stream = ClipStream(self._frames.dataset, clip, indices=order)
+        is_repeated = count > len(clip.frames)
+        fitted = (
+            StreamFrame(place, f"{place:06d}" if is_repeated else f.name, self._fitted(f.image))
+            for place, f in enumerate(stream)
+        )
+        return FramePass(fitted, stream.close)
+
     def _from_memory(self, count: int) -> Iterator[StreamFrame]:
-        # Forth and back, so that neighbours stay neighbours.
-        there = list(range(len(self._kept)))
-        order = there + there[-2:0:-1]
-        for index in range(count):
-            yield StreamFrame(index, f"{index:06d}", self._kept[order[index % len(order)]])
+        for place, index in enumerate(forth_and_back(len(self._kept), count)):
+            yield StreamFrame(place, f"{place:06d}", self._kept[index])
 
     def _fitted(self, image: Array8) -> Array8:
         size = self._frames.size
