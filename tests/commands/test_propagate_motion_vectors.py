@@ -46,8 +46,9 @@ def test_labels_move_by_the_vectors_of_the_video(
     trained: Path, tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocks = [(16, 16, x, y, 32, 0) for y in range(8, 96, 16) for x in range(8, 128, 16)]
-    moved = fake_frame(vectors(*blocks), size=SIZE)  # 8 pixels to the left
-    module = FakeAv([fake_frame(size=SIZE), moved, moved])
+    shown = moving_texture(3, size=SIZE)
+    moved = [fake_frame(vectors(*blocks), size=SIZE, rgb=rgb) for rgb in shown[1:]]
+    module = FakeAv([fake_frame(size=SIZE, rgb=shown[0]), *moved])  # 8 pixels to the left
     monkeypatch.setitem(sys.modules, "av", module)
     out = tmp_path / "out"
     sharp = ["--interval", 3, "--set", "propagation.schedule.cuts=false"]
@@ -55,6 +56,7 @@ def test_labels_move_by_the_vectors_of_the_video(
     first, second, third = label_maps(out)
     np.testing.assert_array_equal(second[:, :-8], first[:, 8:])
     np.testing.assert_array_equal(third[:, :-16], first[:, 16:])
+    assert module.opened == 2  # once to look at its head, once for pixels and vectors
     declared = read_manifest(out, kind="vstc.predictions")["config"]["propagation"]
     assert declared["flow_method"] == "motion-vectors"
 

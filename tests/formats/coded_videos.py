@@ -40,14 +40,14 @@ def moving_texture(count, *, size=(96, 128), step=(2, 3)):
     return frames
 
 
-def encode(path, frames, *, codec="libx264", **options):
+def encode(path, frames, *, codec="libx264", pix_fmt="yuv420p", **options):
     """Encode RGB frames with PyAV."""
     import av
 
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pix_fmt
         stream.options = {key: str(value) for key, value in options.items()}
         for frame in frames:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
@@ -64,6 +64,7 @@ class FakeAv(SimpleNamespace):
 
     def __init__(self, frames, *, codec="mpeg4", extradata=b"", packet=b"frame"):
         super().__init__(frames=frames, codec=codec, extradata=extradata, packet=packet, opened=0)
+        self.video = SimpleNamespace(reformatter=SimpleNamespace(VideoReformatter=FakeReformatter))
 
     def open(self, path):
         self.opened += 1
@@ -85,8 +86,6 @@ class FakeContainer:
     def demux(self, stream):
         assert stream.codec_context.options == {"flags2": "+export_mvs"}
         for frame in self._module.frames:
-            if isinstance(frame, Exception):
-                raise frame
             yield FakePacket(self._module.packet, [frame])
         yield FakePacket(b"", [])
 
@@ -94,11 +93,23 @@ class FakeContainer:
 class FakePacket(bytes):
     def __new__(cls, data, frames):
         packet = super().__new__(cls, data)
-        packet.size, packet.decode = len(data), lambda: frames
+        packet.size, packet.frames = len(data), frames
         return packet
 
+    def decode(self):
+        for frame in self.frames:
+            if isinstance(frame, Exception):
+                raise frame
+        return self.frames
 
-def fake_frame(found=None, *, kind=None, size=(16, 32), interlaced=False, rotation=0):
+
+class FakeReformatter:
+    def reformat(self, frame, *, format, interpolation):
+        assert (format, interpolation) == ("bgr24", "BICUBIC")
+        return SimpleNamespace(to_ndarray=lambda: np.ascontiguousarray(frame.rgb[:, :, ::-1]))
+
+
+def fake_frame(found=None, *, kind=None, size=(16, 32), interlaced=False, rotation=0, rgb=None):
     """Make up a decoded frame; with vectors it is predicted, without it is intra."""
     side_data = (
         {} if found is None else {"MOTION_VECTORS": SimpleNamespace(to_ndarray=lambda: found)}
@@ -110,4 +121,5 @@ def fake_frame(found=None, *, kind=None, size=(16, 32), interlaced=False, rotati
         interlaced_frame=interlaced,
         rotation=rotation,
         side_data=side_data,
+        rgb=np.zeros((*size, 3), np.uint8) if rgb is None else rgb,
     )

@@ -11,7 +11,6 @@ from tests.formats.coded_videos import FakeAv, encode, fake_frame, vectors
 from tests.propagation.moving_frames import panning, true_keys
 from vstc.errors import InputError, SetupError
 from vstc.formats.dataset import Clip, Dataset, DatasetRecord, VideoFrame
-from vstc.formats.motion_vectors import MotionVectorReader
 from vstc.formats.video import VideoReader
 from vstc.propagation.engine import Propagator
 from vstc.propagation.frames import prepare_frame
@@ -49,7 +48,7 @@ def in_video(path, indices):
 
 
 def test_flow_leads_to_the_frame_before_by_numbers_of_the_video(video):
-    flows = MotionVectorFlow(MotionVectorReader(video), [2, 3, 4])
+    flows = MotionVectorFlow(video, [2, 3, 4])
     found = flows.flow(frame(1), frame(0))
     assert found.shape == (*SIZE, 2)
     np.testing.assert_array_equal(found[:, :16], np.full((16, 16, 2), (3, 0)))
@@ -66,7 +65,7 @@ def test_flow_leads_to_the_frame_before_by_numbers_of_the_video(video):
     ],
 )
 def test_other_pairs_are_refused(video, numbers, target, source, reason):
-    flows = MotionVectorFlow(MotionVectorReader(video), numbers)
+    flows = MotionVectorFlow(video, numbers)
     with pytest.raises(InputError, match=reason):
         flows.flow(target, source)
 

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vstc.formats.motion_field import FrameVectors
 from vstc.propagation.carry import Labels
 from vstc.propagation.frames import prepare_frame
 from vstc.propagation.order import DecidedFrame, Order, make_order
@@ -84,11 +85,12 @@ class Propagator:
         self._order: Order = make_order(self._stages)
         self._count = 0
 
-    def step(self, rgb: Array8 | None) -> list[Propagated]:
+    def step(self, rgb: Array8 | None, *, vectors: FrameVectors | None = None) -> list[Propagated]:
         """Take the next frame of the clip.
 
         Args:
             rgb: (H, W, 3); None for a frame that cannot be read.
+            vectors: Motion vectors that came with it.
 
         Returns:
             Results that are ready, in order. Without look-ahead that is this frame's; with
@@ -98,7 +100,9 @@ class Propagator:
             InputError: There is no key frame to carry from, or flow is missing.
         """
         index, self._count = self._count, self._count + 1
-        frame = None if rgb is None else prepare_frame(index, rgb, self._stages.settings)
+        frame = None
+        if rgb is not None:
+            frame = prepare_frame(index, rgb, self._stages.settings, vectors=vectors)
         return [draw(self._stages, decided) for decided in self._order.take(index, frame)]
 
     def finish(self) -> list[Propagated]:

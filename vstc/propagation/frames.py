@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -14,7 +14,9 @@ from vstc.errors import InputError
 from vstc.flow.providers import FlowProvider
 from vstc.flow.remap import fit_flow
 from vstc.formats.flow_hdf5 import FlowDirection, FlowReader
-from vstc.propagation.inconsistency import StepMaps
+from vstc.formats.motion_field import FrameVectors, MotionField
+from vstc.propagation.carry import resize_ids
+from vstc.propagation.inconsistency import Mask, StepMaps
 from vstc.propagation.maps import Flow, Size, map_against_flow, map_from_flow
 from vstc.propagation.schedule import thumbnail
 from vstc.propagation.settings import PropagateSettings, Warping
@@ -31,12 +33,14 @@ class PreparedFrame:
         rgb: (H, W, 3).
         gray: Grey frame for flow, shrunk.
         thumbnail: For the search of cuts; None where none are looked for.
+        vectors: Motion vectors that came with the frame; None if none did.
     """
 
     index: int
     rgb: Array8
     gray: Array8
     thumbnail: Array8 | None
+    vectors: FrameVectors | None = None
 
     @property
     def size(self) -> Size:
@@ -44,20 +48,28 @@ class PreparedFrame:
         return self.rgb.shape[0], self.rgb.shape[1]
 
 
-def prepare_frame(index: int, rgb: Array8, settings: PropagateSettings) -> PreparedFrame:
+def prepare_frame(
+    index: int,
+    rgb: Array8,
+    settings: PropagateSettings,
+    *,
+    vectors: FrameVectors | None = None,
+) -> PreparedFrame:
     """Make the grey frame and the thumbnail.
 
     Args:
         index: Place in the clip.
         rgb: (H, W, 3).
         settings: Say how far frames are shrunk for flow, and whether cuts are looked for.
+        vectors: Motion vectors that came with the frame.
     """
     gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
     size = scaled_size((rgb.shape[0], rgb.shape[1]), settings.flow.scale)
     if size != gray.shape:
         small = cv2.resize(gray, (size[1], size[0]), interpolation=cv2.INTER_AREA)
         gray = np.asarray(small, np.uint8)
-    return PreparedFrame(index, rgb, gray, thumbnail(gray) if settings.finds_cuts else None)
+    for_cuts = thumbnail(gray) if settings.finds_cuts else None
+    return PreparedFrame(index, rgb, gray, for_cuts, vectors)
 
 
 def scaled_size(size: Size, scale: float) -> Size:
@@ -70,6 +82,14 @@ class FlowSource(Protocol):
 
     def flow(self, target: PreparedFrame, source: PreparedFrame) -> Flow:
         """Return flow_target_to_source, (h, w, 2) at any resolution, in pixels of its own."""
+
+
+@runtime_checkable
+class GappyFlowSource(FlowSource, Protocol):
+    """Gives flow that has gaps, and tells where."""
+
+    def field(self, target: PreparedFrame, source: PreparedFrame) -> MotionField:
+        """Return flow_target_to_source and where it is known, at any resolution."""
 
 
 class ComputedFlow:
@@ -159,10 +179,17 @@ def step_maps(
         source_to_target = fit_flow(flows.flow(source, target), size)
         there = map_against_flow(source_to_target)
         return StepMaps(there, map_from_flow(source_to_target) if settings.needs_doubt else None)
-    target_to_source = fit_flow(flows.flow(target, source), size)
+    is_one_flow = settings.needs_doubt and settings.iam.flows == 1
+    blind: Mask | None = None
+    if is_one_flow and settings.iam.gaps and isinstance(flows, GappyFlowSource):
+        field = flows.field(target, source)
+        target_to_source = fit_flow(field.flow_next_to_prev, size)
+        blind = resize_ids((~field.has_vector).astype(np.uint8), size)
+    else:
+        target_to_source = fit_flow(flows.flow(target, source), size)
     there = map_from_flow(target_to_source)
     if not settings.needs_doubt:
         return StepMaps(there, None)
-    if settings.iam.flows == 1:
-        return StepMaps(there, map_against_flow(target_to_source))
+    if is_one_flow:
+        return StepMaps(there, map_against_flow(target_to_source), blind)
     return StepMaps(there, map_from_flow(fit_flow(flows.flow(source, target), size)))

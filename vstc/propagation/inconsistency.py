@@ -32,10 +32,13 @@ class StepMaps:
     Attributes:
         there: map_a_to_b, (h, w, 2) on the grid of b.
         back: map_b_to_a on the grid of a; None where the mask is not needed.
+        blind: Mask of the pixels of b whose flow is a gap; None where there is none, or where that
+            is not to be doubted.
     """
 
     there: Map
     back: Map | None
+    blind: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def gather_doubt(
     Args:
         doubt_a: What is doubted in a.
         labels_a: Ids of a, (h, w).
-        maps: Both ways.
+        maps: Both ways; gaps of the flow are flagged too.
         with_outside: Flag what is read beyond the rim of a; repeated rims agree with themselves
             and would pass.
     """
@@ -91,6 +94,8 @@ def gather_doubt(
     flagged |= inconsistent_labels(labels_a, maps)
     if with_outside:
         flagged |= outside_frame(maps.there)
+    if maps.blind is not None:
+        flagged |= maps.blind
     return Doubt(flagged, age_by_one(carry_ids(doubt_a.age, maps.there)))
 
 

@@ -1,13 +1,18 @@
-"""Flow from the motion vectors in video files: costs one more decoding, one direction only."""
+"""Flow from the motion vectors in video files: at the cost of no more than the decoding."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, VideoFrame
+from vstc.formats.motion_field import MotionField
 from vstc.formats.motion_vectors import MotionVectorReader, require_motion_vectors
+from vstc.inference.coded_clip import CodedClipStream
+from vstc.inference.frame_streams import ClipStream
+from vstc.propagation.flows import ClipFlows
 from vstc.propagation.frames import FlowSource, PreparedFrame
 from vstc.propagation.maps import Flow
 from vstc.propagation.settings import MOTION_VECTORS
@@ -18,14 +23,25 @@ _COMPUTE = "choose computed flow, such as --flow-method dis-ultrafast"
 class MotionVectorFlow:
     """Flow of one clip from a frame of a video to the frame before; zero where there is none.
 
+    Frames that were opened by ``open_clip`` bring their vectors with them. For others the video
+    is decoded once more.
+
     Args:
-        vectors: Reads the video.
+        path: The video.
         numbers: Number in the video of each frame of the clip.
+        open_reader: Opens the video, or gives one that is open; None opens it when it is needed.
     """
 
-    def __init__(self, vectors: MotionVectorReader, numbers: Sequence[int]) -> None:
-        self._vectors = vectors
+    def __init__(
+        self,
+        path: Path,
+        numbers: Sequence[int],
+        *,
+        open_reader: Callable[[], MotionVectorReader] | None = None,
+    ) -> None:
+        self._path = path
         self._numbers = numbers
+        self._open_reader = open_reader or _Shared(path).open
 
     def flow(self, target: PreparedFrame, source: PreparedFrame) -> Flow:
         """Read flow_target_to_source.
@@ -34,6 +50,10 @@ class MotionVectorFlow:
             InputError: The source is not the frame before the target, the frames have another
                 size than the video, or its vectors do not all point into the frame before.
         """
+        return self.field(target, source).flow_next_to_prev
+
+    def field(self, target: PreparedFrame, source: PreparedFrame) -> MotionField:
+        """Read flow_target_to_source and where it is known; see ``flow``."""
         if target.index != source.index + 1:
             raise InputError(
                 f"motion vectors lead from a frame to the one before, not from {target.index} to "
@@ -43,17 +63,18 @@ class MotionVectorFlow:
         now, before = self._numbers[target.index], self._numbers[source.index]
         if now != before + 1:
             raise InputError(
-                f"frames {before} and {now} of {self._vectors.path} are no neighbours: motion "
+                f"frames {before} and {now} of {self._path} are no neighbours: motion "
                 "vectors do not lead from one to the other",
                 hint=_COMPUTE,
             )
-        height, width = self._vectors.size
-        if (height, width) != target.size:
+        vectors = target.vectors or self._open_reader().vectors(now)
+        if vectors.size != target.size:
+            height, width = vectors.size
             raise InputError(
-                f"{self._vectors.path} has frames of {height} x {width} pixels, these have "
+                f"{self._path} has frames of {height} x {width} pixels, these have "
                 f"{target.size[0]} x {target.size[1]}"
             )
-        return self._vectors.read(now).flow_next_to_prev
+        return vectors.dense()
 
 
 class MotionVectorFlows:
@@ -70,19 +91,18 @@ class MotionVectorFlows:
 
     def __init__(self, dataset: Dataset | None) -> None:
         self._dataset = dataset
-        self._last: MotionVectorReader | None = None
+        self._last: _Shared | None = None
 
     def of(self, clip: Clip | None) -> FlowSource:
         """Return the flow of a clip.
 
         Raises:
-            SetupError: PyAV is not installed.
-            InputError: The clip is no video, or its vectors are of no use.
+            InputError: The clip is no video.
         """
         path, numbers = self._place(clip)
         if self._last is None or self._last.path != path:
-            self._last = MotionVectorReader(path)
-        return MotionVectorFlow(self._last, numbers)
+            self._last = _Shared(path)
+        return MotionVectorFlow(path, numbers, open_reader=self._last.open)
 
     def check(self, clips: Sequence[Clip]) -> None:
         """Look whether all clips have motion vectors, as far as the heads of files tell.
@@ -122,3 +142,37 @@ class MotionVectorFlows:
                 hint=_COMPUTE,
             )
         return Path(videos.pop()), [frame.index for frame in in_videos]
+
+
+def open_clip(
+    dataset: Dataset,
+    clip: Clip,
+    flows: ClipFlows | None,
+    *,
+    indices: Sequence[int] | None = None,
+) -> ClipStream:
+    """Open the frames of a clip; they bring motion vectors along where those are the flow.
+
+    Args:
+        dataset: The data set.
+        clip: The clip.
+        flows: Where flow comes from; None if nothing moves.
+        indices: Places of the frames to read, rising; None reads all.
+    """
+    kind = CodedClipStream if isinstance(flows, MotionVectorFlows) else ClipStream
+    return kind(dataset, clip, indices=indices)
+
+
+class _Shared:
+    """A reader that several threads and clips share, opened when one of them needs it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader: MotionVectorReader | None = None
+        self._guard = threading.Lock()
+
+    def open(self) -> MotionVectorReader:
+        with self._guard:
+            if self._reader is None:
+                self._reader = MotionVectorReader(self.path)
+            return self._reader

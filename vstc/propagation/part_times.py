@@ -150,7 +150,9 @@ class _Measurement:
                 self._started = time.process_time()
             self._images[frame.index] = frame
             with clock.part(Part.FLOW):
-                prepared = prepare_frame(frame.index, frame.image, self._settings)
+                prepared = prepare_frame(
+                    frame.index, frame.image, self._settings, vectors=frame.vectors
+                )
             with clock.part(Part.WARP):
                 decided = order.take(frame.index, prepared)
             self._finish(decided)

@@ -25,7 +25,7 @@ from vstc.flow.providers import one_opencv_thread
 from vstc.inference.frame_streams import StreamFrame
 from vstc.inference.read_ahead import ClosableSource, ReadAhead
 from vstc.propagation.clock import Part, PartClock
-from vstc.propagation.engine import Array8, Propagated, draw
+from vstc.propagation.engine import Propagated, draw
 from vstc.propagation.forecast import Forecast
 from vstc.propagation.frames import PreparedFrame, prepare_frame
 from vstc.propagation.made_ahead import FutureFrame, KeysAhead, MapsAhead
@@ -233,7 +233,7 @@ class _Feeder:
         if isinstance(frame, MissingFrame):
             return _Fed(frame, None, came)
         parts, index = self._parts, frame.index
-        prepared = parts.map_pool.submit(self._prepare, index, frame.image)
+        prepared = parts.map_pool.submit(self._prepare, frame)
         size = (frame.image.shape[0], frame.image.shape[1])
         last, self._last = self._last, (index, size, prepared)
         if parts.forecast.is_key(index):
@@ -247,9 +247,11 @@ class _Feeder:
             )
         return _Fed(frame, prepared, came)
 
-    def _prepare(self, index: int, image: Array8) -> PreparedFrame:
+    def _prepare(self, frame: StreamFrame) -> PreparedFrame:
         with self._parts.clock.part(Part.FLOW):
-            return prepare_frame(index, image, self._parts.settings)
+            return prepare_frame(
+                frame.index, frame.image, self._parts.settings, vectors=frame.vectors
+            )
 
 
 class _Chain:

@@ -13,7 +13,7 @@ from vstc.inference.read_ahead import ClosableSource
 from vstc.propagation.clip_writer import ClipWriter, Outputs, Threads
 from vstc.propagation.equipment import Equipment
 from vstc.propagation.flows import ClipFlows, StoredFlows
-from vstc.propagation.motion_flow import MotionVectorFlows
+from vstc.propagation.motion_flow import MotionVectorFlows, open_clip
 from vstc.propagation.pipeline import AnyFrame, MissingFrame
 from vstc.propagation.run_settings import PropagateRunSettings
 from vstc.propagation.settings import ScheduleKind
@@ -100,7 +100,7 @@ def propagate_dataset(
         for clip in clips:
             if clip.frames and not run.keep(clip.id):
                 networks = equipment.networks(clip, None if flows is None else flows.of(clip))
-                stream = ClipStream(dataset, clip)
+                stream = open_clip(dataset, clip, flows)
                 frames: ClosableSource[AnyFrame] = stream
                 if settings.missing == "hold" and _are_images(clip):
                     frames = _WithGaps(stream, clip)

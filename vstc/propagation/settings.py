@@ -126,6 +126,8 @@ class IamSettings(Settings):
         radius: Pixels of the map that flagged pixels are dilated by, a square.
         sigma: Gaussian that smooths the dilated mask.
         outside: Flag pixels that are read beyond the frame.
+        gaps: With ``motion-vectors``: flag blocks that the codec stored none for. A whole intra
+            frame is flagged: nothing is known of what moved.
         max_age: Frames after which a pixel is taken from the network whatever the mask says;
             None has no limit.
         always: Make the mask even where nothing but the record of flagged shares wants it.
@@ -135,6 +137,7 @@ class IamSettings(Settings):
     radius: int = Field(4, ge=0)
     sigma: float = Field(2.0, ge=0)
     outside: bool = True
+    gaps: bool = True
     max_age: int | None = Field(None, ge=1, le=OLDEST)
     always: bool = False
 
