@@ -69,8 +69,8 @@ def command(
     $ vstc propagate runs/student drive.mp4 -o runs/drive --preset balanced --overlay
     """
     from vstc import console
-    from vstc.commands.frame_results import choose_target, run_on_frames
-    from vstc.commands.propagate_benchmark import BenchmarkOptions, benchmark_presets, preset_flags
+    from vstc.commands.frame_results import Target, choose_target, run_on_frames
+    from vstc.commands.propagate_benchmark import BenchmarkOptions, benchmark_presets, choose_preset
     from vstc.commands.propagate_inputs import NetworkPaths, prepare_job
     from vstc.propagation.run_settings import choose_settings
     from vstc.propagation.settings import STORED_FLOW
@@ -95,21 +95,13 @@ def command(
         "limit": limit,
     }
     choose = partial(choose_settings, config_file=config, sets=sets)
-    how = BenchmarkOptions(
-        presets,
-        size,
-        without,
-        random_weights,
-        limit,
-        workers,
-        output,
-        options.existing_output(resume=resume, overwrite=overwrite),
-        is_dry_run=dry_run,
-        as_json=as_json,
-    )
-    how.refuse_misplaced(benchmark, has_stdout=stdout is not None)
+    how = BenchmarkOptions(presets, size, without, random_weights, limit, workers)
+    how.refuse_misplaced(benchmark)
     if benchmark:
-        benchmark_presets(paths, frames, lambda name: choose(flags=preset_flags(flags, name)), how)
+        existing = options.existing_output(resume=resume, overwrite=overwrite)
+        target = Target(output, stdout, existing, is_dry_run=dry_run, as_json=as_json)
+        preset_of = partial(choose_preset, choose, flags)
+        benchmark_presets(paths, frames, preset_of, how, target)
         return
     trained = paths.load_refiner(checkpoint or "best")
     settings = choose(
@@ -125,10 +117,7 @@ def command(
         overwrite=overwrite,
         is_dry_run=dry_run,
         as_json=as_json,
-        into_folder={
-            "--overlay": settings.overlay,
-            "--probabilities": settings.probabilities,
-        },
+        into_folder={"--overlay": settings.overlay, "--probabilities": settings.probabilities},
     )
     settings = settings.with_flow_method(paths.flow_method(settings.propagation))
     run_on_frames(

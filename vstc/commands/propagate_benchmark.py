@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vstc.options import ExistingOutput
-
 if TYPE_CHECKING:
     from vstc.artifacts.manifest import InputRef
+    from vstc.commands.frame_results import Target
     from vstc.commands.propagate_inputs import NetworkPaths
     from vstc.formats.dataset import Clip, Dataset
     from vstc.inference.checkpoint import TrainedNetwork
@@ -37,10 +36,6 @@ class BenchmarkOptions:
         has_random_weights: The network is the name of a model.
         limit: Frames at each operating point.
         workers: ``--workers``.
-        output: Folder to write; None writes nothing.
-        existing: What to do when it is there already.
-        is_dry_run: Stop before anything is measured.
-        as_json: Print JSON.
     """
 
     presets: str | None
@@ -49,31 +44,15 @@ class BenchmarkOptions:
     has_random_weights: bool
     limit: int | None
     workers: int | None
-    output: Path | None
-    existing: ExistingOutput
-    is_dry_run: bool
-    as_json: bool
 
-    def refuse_misplaced(self, is_benchmark: bool, *, has_stdout: bool) -> None:
-        """Refuse options that have no effect.
-
-        Args:
-            is_benchmark: ``--benchmark``.
-            has_stdout: ``--stdout`` was given.
+    def refuse_misplaced(self, is_benchmark: bool) -> None:
+        """Refuse options that have no effect without ``--benchmark``.
 
         Raises:
             ConfigError: There are some.
         """
         from vstc.errors import ConfigError
 
-        if is_benchmark and has_stdout:
-            raise ConfigError(
-                "--benchmark makes no video", hint="leave out --stdout; -o keeps the rates"
-            )
-        if is_benchmark and self.output is None and self.existing is not ExistingOutput.REFUSE:
-            raise ConfigError(
-                f"--{self.existing} is about a folder", hint="give one with -o FOLDER"
-            )
         given = {
             "--presets": self.presets is not None,
             "--size": self.size is not None,
@@ -97,13 +76,21 @@ class BenchmarkOptions:
         return sorted(_words(self.without or ""))
 
 
-def preset_flags(flags: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return flags with another preset; a limit counts frames here, and is no setting."""
-    return {**flags, "propagation.preset": name, "limit": None}
+def choose_preset(
+    choose: Callable[..., PropagateRunSettings], flags: dict[str, Any], name: str
+) -> PropagateRunSettings:
+    """Choose the settings of a preset; a limit counts frames here, and is no setting.
+
+    Args:
+        choose: Merges the settings of a run.
+        flags: Values of flags by their key.
+        name: The preset, instead of the one among the flags.
+    """
+    return choose(flags={**flags, "propagation.preset": name, "limit": None})
 
 
 def benchmark_presets(
-    paths: NetworkPaths, frames: str, choose: Choose, how: BenchmarkOptions
+    paths: NetworkPaths, frames: str, choose: Choose, how: BenchmarkOptions, target: Target
 ) -> None:
     """Measure operating points, keep the rates where there is an output, and print them.
 
@@ -112,9 +99,11 @@ def benchmark_presets(
         frames: The frames, as given.
         choose: Gives the settings of a preset.
         how: What to measure.
+        target: Where the rates go.
 
     Raises:
-        ConfigError: Labels in the place of a network, or an unknown preset or part.
+        ConfigError: Labels in the place of a network, an unknown preset or part, or a place that
+            rates do not go to.
         InputError: The frames are a stream, or too few.
         OutputError: The folder cannot be used.
     """
@@ -126,6 +115,7 @@ def benchmark_presets(
     from vstc.propagation.clip_writer import Threads
     from vstc.propagation.rates_artifact import KIND, keep_rates
 
+    _refuse_place(target)
     settings = {name: choose(name) for name in how.names}
     first = next(iter(settings.values()))
     opened, clip = _longest_clip(frames, first)
@@ -134,17 +124,18 @@ def benchmark_presets(
     given = _given_frames(opened.dataset, clip, how, is_bound=_is_bound(paths, settings))
     trained = _network(paths, opened.dataset, first, how)
     artifact = _artifact(paths, opened.reference, settings, given, how)
-    if how.output is not None:
-        check_output(how.output, kind=KIND, **artifact)
+    artifact["existing"] = target.existing
+    if target.output is not None:
+        check_output(target.output, kind=KIND, **artifact)
     refiner = paths.load_refiner(first.checkpoint)
     if refiner is not None:
         refiner.require(trained)
     cases = _cases(
         paths, trained, None if refiner is None else refiner.refiner, settings, given, device
     )
-    if how.is_dry_run:
+    if target.is_dry_run:
         plan = {"presets": how.names, "clip": clip.id, "frames": given.count, "device": str(device)}
-        console.result(plan, as_json=how.as_json, render=lambda: str(plan))
+        console.result(plan, as_json=target.as_json, render=lambda: str(plan))
         return
 
     def measure() -> dict[str, Any]:
@@ -158,8 +149,20 @@ def benchmark_presets(
             "left_out": how.left_out,
         }
 
-    record = keep_rates(how.output, artifact, measure)
-    console.result(record, as_json=how.as_json, render=lambda: tables(record))
+    record = keep_rates(target.output, artifact, measure)
+    console.result(record, as_json=target.as_json, render=lambda: tables(record))
+
+
+def _refuse_place(target: Target) -> None:
+    from vstc.errors import ConfigError
+    from vstc.options import ExistingOutput
+
+    if target.stdout is not None:
+        raise ConfigError(
+            "--benchmark makes no video", hint="leave out --stdout; -o keeps the rates"
+        )
+    if target.output is None and target.existing is not ExistingOutput.REFUSE:
+        raise ConfigError(f"--{target.existing} is about a folder", hint="give one with -o FOLDER")
 
 
 def _artifact(
@@ -182,7 +185,7 @@ def _artifact(
     }
     config = {"benchmark": measured, "checkpoint": first.checkpoint, "split": first.split}
     inputs = [] if how.has_random_weights else paths.references()
-    return {"config": config, "inputs": [*inputs, frames], "existing": how.existing}
+    return {"config": config, "inputs": [*inputs, frames]}
 
 
 def _is_bound(paths: NetworkPaths, settings: dict[str, PropagateRunSettings]) -> bool:
@@ -259,6 +262,7 @@ def _cases(
     from vstc.models.refiner_catalog import refiner_for
     from vstc.propagation.benchmark import PER_FRAME, BenchmarkCase, per_frame_settings
     from vstc.propagation.equipment import ModelEquipment
+    from vstc.propagation.run import check_run
 
     every = per_frame_settings(next(iter(settings.values())))
     cases = []
@@ -270,8 +274,7 @@ def _cases(
             needed = refiner
         equipment = ModelEquipment.of(trained, chosen.propagation, device=device, refiner=needed)
         flows = paths.open_flows(chosen.propagation, frames.dataset)
-        source = None if flows is None else flows.of(frames.clip)
-        equipment.networks(frames.clip, source).check(chosen.propagation)
+        check_run(equipment, flows, [frames.clip], chosen)
         cases.append(BenchmarkCase(name, chosen, equipment, flows))
     return cases
 
