@@ -85,3 +85,30 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     said = run("propagate", trained, video, "-o", out, *HOW, "--preset", "best", code=2).stderr
     assert "look_ahead" in said
     assert not out.exists()
+
+
+@pytest.mark.parametrize("without", [[], ["--without", "decode"]])
+def test_a_benchmark_decodes_once(
+    trained: Path, tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch, without: list[str]
+) -> None:
+    blocks = vectors(*[(16, 16, x, y, 8, 0) for y in range(8, 96, 16) for x in range(8, 128, 16)])
+    frames = [fake_frame(blocks, size=SIZE, rgb=rgb) for rgb in moving_texture(13, size=SIZE)]
+    module = FakeAv(frames)
+    monkeypatch.setitem(sys.modules, "av", module)
+    video = write_video(tmp_path / "v.mp4", 13)
+    how = ["--benchmark", "--presets", "balanced", "--interval", 3, "--limit", 13, *without]
+    [_, row] = run("propagate", trained, video, *HOW, *how, "--json").json["rows"]
+    assert (row["flow_method"], row["frames"]) == ("motion-vectors", 13)
+    assert row["parts"]["flow"]["ms_per_frame"] > 0
+    # Once to look at its head; then in each pass, or once for all of them.
+    assert module.opened == (2 if without else 3)
+
+
+def test_a_benchmark_refuses_a_video_without_vectors_of_use(
+    trained: Path, tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", FakeAv([fake_frame(size=SIZE)] * 13, codec="hevc"))
+    video = write_video(tmp_path / "v.mp4", 13)
+    how = ["--benchmark", "--presets", "balanced", "--interval", 3, "--limit", 13]
+    said = run("propagate", trained, video, *HOW, *how, code=3).stderr
+    assert "decoder of hevc gives no motion vectors" in " ".join(said.split())

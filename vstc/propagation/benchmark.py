@@ -295,7 +295,7 @@ def _measure(
     with _scratch(frames) as workspace, _torch_threads(threads.network):
         write = _writer(case, workspace)
         # Whole cycles: without the key frame that ends the last one.
-        given = iter(supply.open(count - 1))
+        given = iter(supply.open(count - 1, case.flows))
         alone = measure_parts(given, networks, settings, warm_up=warm_up, write=write)
     with _scratch(frames) as workspace:
         piped = _run_pipeline(case, supply, networks, count, warm_up, workspace, threads)
@@ -317,7 +317,7 @@ def _run_pipeline(
     writer = ClipWriter(case.equipment.table, case.settings, outputs, threads, clock=clock)
     with writer.pipeline(case.settings) as pipeline:
         wall, cpu = time.perf_counter(), time.process_time()
-        results = pipeline.run(supply.open(count), networks)
+        results = pipeline.run(supply.open(count, case.flows), networks)
         writer.write_clip(_CLIP, results, size=supply.size, fps=None)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     latencies = np.array(writer.figures.latencies[warm_up:])

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, VideoFrame
 from vstc.inference.frame_streams import ClipStream, StreamFrame
+from vstc.propagation.flows import ClipFlows
+from vstc.propagation.motion_flow import open_clip
 from vstc.propagation.settings import PropagateSettings
 
-Array8 = NDArray[np.uint8]
 DEFAULT_FRAMES = 60
 _KEPT_IN_MEMORY = 32
 
@@ -106,43 +106,48 @@ class FrameSupply:
 
     def __init__(self, frames: BenchmarkFrames) -> None:
         self._frames = frames
-        self._kept: list[Array8] = []
-        if not frames.decodes:
-            stream = ClipStream(frames.dataset, frames.clip)
-            for frame in stream:
-                self._kept.append(self._fitted(frame.image))
-                if len(self._kept) == _KEPT_IN_MEMORY:
-                    break
-            stream.close()
+        self._kept: dict[type[ClipStream], list[StreamFrame]] = {}
         self.size = frames.size or ClipStream(frames.dataset, frames.clip).size
 
-    def open(self, count: int) -> FramePass:
-        """Begin a pass over so many frames."""
-        if self._frames.decodes:
-            return self._decoded(count)
-        return FramePass(self._from_memory(count), lambda: None)
+    def open(self, count: int, flows: ClipFlows | None = None) -> FramePass:
+        """Begin a pass over so many frames.
 
-    def _decoded(self, count: int) -> FramePass:
-        clip = self._frames.clip
-        order = forth_and_back(len(clip.frames), count)
-        stream = ClipStream(self._frames.dataset, clip, indices=order)
-        is_repeated = count > len(clip.frames)
+        Args:
+            count: How many.
+            flows: Where flow comes from; frames bring motion vectors along if that is it.
+        """
+        frames = self._frames
+        if not frames.decodes:
+            return FramePass(_repeated(self._in_memory(flows), count), lambda: None)
+        order = forth_and_back(len(frames.clip.frames), count)
+        stream = open_clip(frames.dataset, frames.clip, flows, indices=order)
+        is_repeated = count > len(frames.clip.frames)
         fitted = (
-            StreamFrame(place, f"{place:06d}" if is_repeated else f.name, self._fitted(f.image))
+            replace(self._fitted(f), index=place, name=f"{place:06d}" if is_repeated else f.name)
             for place, f in enumerate(stream)
         )
         return FramePass(fitted, stream.close)
 
-    def _from_memory(self, count: int) -> Iterator[StreamFrame]:
-        for place, index in enumerate(forth_and_back(len(self._kept), count)):
-            yield StreamFrame(place, f"{place:06d}", self._kept[index])
+    def _in_memory(self, flows: ClipFlows | None) -> list[StreamFrame]:
+        first = range(min(_KEPT_IN_MEMORY, len(self._frames.clip.frames)))
+        stream = open_clip(self._frames.dataset, self._frames.clip, flows, indices=first)
+        kept = self._kept.get(type(stream))
+        if kept is None:
+            kept = self._kept[type(stream)] = [self._fitted(frame) for frame in stream]
+        stream.close()
+        return kept
 
-    def _fitted(self, image: Array8) -> Array8:
+    def _fitted(self, frame: StreamFrame) -> StreamFrame:
         size = self._frames.size
-        if size is None or image.shape[:2] == size:
-            return image
-        fitted = cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA)
-        return np.asarray(fitted, np.uint8)
+        if size is None or frame.image.shape[:2] == size:
+            return frame
+        fitted = cv2.resize(frame.image, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+        return replace(frame, image=np.asarray(fitted, np.uint8))
+
+
+def _repeated(kept: list[StreamFrame], count: int) -> Iterator[StreamFrame]:
+    for place, index in enumerate(forth_and_back(len(kept), count)):
+        yield replace(kept[index], index=place, name=f"{place:06d}")
 
 
 class FramePass:
