@@ -76,7 +76,4 @@ def dense_motion(vectors: NDArray[np.void], size: tuple[int, int]) -> MotionFiel
 
 
 def _enlarged(cells: NDArray[Any], factor: int, size: tuple[int, int]) -> NDArray[Any]:
-    rows, columns, *depth = cells.shape
-    large = np.empty((rows * factor, columns * factor, *depth), cells.dtype)
-    large.reshape(rows, factor, columns, factor, *depth)[:] = cells[:, None, :, None]
-    return large[: size[0], : size[1]]
+    return cells.repeat(factor, axis=1).repeat(factor, axis=0)[: size[0], : size[1]]
