@@ -18,6 +18,7 @@ import typer
 from vstc import __version__
 from vstc.config import resolve
 from vstc.propagation.settings import PropagateSettings
+from vstc.training.merge.settings import MergeSettings
 from vstc.training.settings import TrainSettings
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -131,6 +132,8 @@ def test_every_file_and_setting_that_the_papers_page_names_exists() -> None:
     assert len(settings) > 20
     for setting in settings:
         resolve(TrainSettings, sets=[setting])
+    for setting in re.findall(r"`vstc merge train --set ([^`]+)`", text):
+        resolve(MergeSettings, sets=[setting])
     of_propagation = re.findall(r"`vstc propagate --set ([^`]+)`", text)
     assert of_propagation
     for setting in of_propagation:

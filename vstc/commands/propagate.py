@@ -30,6 +30,7 @@ def command(
     flow: own.StoredFlow = None,
     refiner: own.RefinerRun = None,
     light: own.LightRun = None,
+    merge: own.MergeRun = None,
     checkpoint: Checkpoint = None,
     split: options.Split = None,
     overlay: Annotated[
@@ -76,7 +77,7 @@ def command(
     from vstc.propagation.settings import STORED_FLOW
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
-    paths = NetworkPaths(network, refiner, light, flow, device)
+    paths = NetworkPaths(network, refiner, light, flow, device, merge)
     flags = {
         "propagation.preset": preset,
         "propagation.mode": mode,
@@ -103,12 +104,8 @@ def command(
         preset_of = partial(choose_preset, choose, flags)
         benchmark_presets(paths, frames, preset_of, how, target)
         return
-    trained = paths.load_refiner(checkpoint or "best")
-    settings = choose(
-        flags=flags,
-        has_labels=paths.has_labels,
-        trained_with=None if trained is None else trained.propagation,
-    )
+    trained_with = paths.trained_with(checkpoint or "best")
+    settings = choose(flags=flags, has_labels=paths.has_labels, trained_with=trained_with)
     target = choose_target(
         frames,
         output,

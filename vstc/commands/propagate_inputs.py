@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vstc.formats.dataset import Clip, Dataset
     from vstc.inference.frame_streams import LiveStream
     from vstc.inference.inputs import FrameInput
+    from vstc.inference.merge_checkpoint import TrainedMerge
     from vstc.inference.refiner_checkpoint import TrainedRefiner
     from vstc.propagation.equipment import Equipment
     from vstc.propagation.flows import ClipFlows
@@ -32,6 +33,7 @@ class NetworkPaths:
         light: Run folder or checkpoint of a light network.
         flow: Stored flow; None computes it.
         device: ``--device``.
+        merge: Run folder or checkpoint of a merging layer; None takes the mean.
     """
 
     key: str
@@ -39,6 +41,7 @@ class NetworkPaths:
     light: Path | None
     flow: Path | None
     device: str
+    merge: Path | None = None
 
     @property
     def has_labels(self) -> bool:
@@ -73,6 +76,10 @@ class NetworkPaths:
             refs.append(refiner_ref(self.refiner))
         if self.light is not None:
             refs.append(replace(checkpoint_ref(self.light), role="light"))
+        if self.merge is not None:
+            from vstc.inference.merge_checkpoint import merge_ref
+
+            refs.append(merge_ref(self.merge))
         if self.flow is not None:
             refs.append(StoredFlows(self.flow).reference())
         return refs
@@ -84,6 +91,19 @@ class NetworkPaths:
         from vstc.inference.refiner_checkpoint import load_refiner
 
         return load_refiner(self.refiner, which=which)
+
+    def load_merge(self, which: str) -> TrainedMerge | None:
+        """Load the merging layer, if there is one."""
+        if self.merge is None:
+            return None
+        from vstc.inference.merge_checkpoint import load_merge
+
+        return load_merge(self.merge, which=which)
+
+    def trained_with(self, which: str) -> Mapping[str, Any] | None:
+        """Return the settings of propagation that a refiner or a merging layer was trained with."""
+        trained = self.load_refiner(which) or self.load_merge(which)
+        return None if trained is None else trained.propagation
 
     def flow_method(self, settings: PropagateSettings) -> str | None:
         """Name the method that labels move along; None if nothing moves.
@@ -136,17 +156,17 @@ class NetworkPaths:
         """Open labels in the place of a network.
 
         Raises:
-            ConfigError: A refiner or a light network was given too.
+            ConfigError: A refiner, a light network or a merging layer was given too.
             InputError: There are none that belong to the frames.
         """
         from vstc.errors import ConfigError
         from vstc.evaluation.label_sources.opening import open_label_source
         from vstc.propagation.equipment import LabelEquipment
 
-        if self.refiner is not None or self.light is not None:
+        if (self.refiner, self.light, self.merge) != (None, None, None):
             raise ConfigError(
                 "labels as key frames have no network beside them",
-                hint="leave out --refiner and --light, or give a run folder",
+                hint="leave out --refiner, --light and --merge, or give a run folder",
             )
         return LabelEquipment(open_label_source(self.key, dataset), dataset, clips)
 
@@ -170,12 +190,16 @@ class NetworkPaths:
         light = None
         if self.light is not None:
             light = load_network(self.light, which=settings.checkpoint)
+        merge = self.load_merge(settings.checkpoint)
+        if merge is not None:
+            merge.require(trained, light)
         return ModelEquipment.of(
             trained,
             settings.propagation,
             device=device,
             refiner=None if refiner is None else refiner.refiner,
             light=light,
+            merge=None if merge is None else merge.merge,
         )
 
 

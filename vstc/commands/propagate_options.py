@@ -12,7 +12,8 @@ _HOW, _NETWORKS, _BENCH = "Propagation", "Networks", "Benchmark"
 Network = Annotated[
     str,
     typer.Argument(
-        help="Run folder, checkpoint, folder of labels for the key frames, or the word labels."
+        help="Run folder, checkpoint, exported program, folder of labels for the key frames, or "
+        "the word labels."
     ),
 ]
 Preset = Annotated[
@@ -70,6 +71,14 @@ RefinerRun = Annotated[
 LightRun = Annotated[
     Path | None,
     typer.Option("--light", help="Light network, for fusion.", rich_help_panel=_NETWORKS),
+]
+MergeRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--merge",
+        help="Run of vstc merge train, for fusion; else scores are averaged.",
+        rich_help_panel=_NETWORKS,
+    ),
 ]
 Benchmark = Annotated[
     bool,

@@ -10,7 +10,7 @@ from typing import Any
 
 from vstc.artifacts.fingerprint import file_sha256
 from vstc.artifacts.manifest import InputRef, input_ref
-from vstc.errors import InputError
+from vstc.errors import ConfigError, InputError
 from vstc.inference.checkpoint import MERGE_SCHEMA, TrainedNetwork, load_state, read_checkpoint
 from vstc.inference.network_identity import NetworkIdentity
 from vstc.models.score_merge import ScoreMerge
@@ -36,12 +36,18 @@ class TrainedMerge:
     propagation: Mapping[str, Any]
     step: int
 
-    def require(self, network: TrainedNetwork, light: TrainedNetwork) -> None:
+    def require(self, network: TrainedNetwork, light: TrainedNetwork | None) -> None:
         """Check that two networks are those that the layer belongs to.
 
         Raises:
+            ConfigError: There is no light network.
             InputError: One is another.
         """
+        if light is None:
+            raise ConfigError(
+                "a merging layer needs the light network that it was trained with",
+                hint=f"--light RUN, where it had {self.light.model} of {self.light.id}",
+            )
         for role, own, given in (
             ("network", self.network, network),
             ("light network", self.light, light),

@@ -71,6 +71,7 @@ class ModelEquipment:
         device: torch.device,
         refiner: Refiner | None = None,
         light: TrainedNetwork | None = None,
+        merge: ScoreMerge | None = None,
     ) -> ModelEquipment:
         """Put networks into their roles.
 
@@ -80,11 +81,17 @@ class ModelEquipment:
             device: Where networks run.
             refiner: A refiner that belongs to the key network.
             light: For ``fusion``: a network with the same classes.
+            merge: For ``fusion``: a layer that belongs to both; None takes the mean.
 
         Raises:
             InputError: The classes differ.
             ConfigError: A network is missing, or would never be used.
         """
+        if merge is not None and settings.mode is not Mode.FUSION:
+            raise ConfigError(
+                f"the merging layer would never be used: mode is {settings.mode}",
+                hint="--mode fusion, or leave out --merge",
+            )
         frames = FrameNetwork(
             trained.model,
             device=device,
@@ -96,7 +103,7 @@ class ModelEquipment:
             refiner=None if refiner is None else ModelRefiner(refiner, frames),
             head=keys if refiner is None else None,
             light=None if light is None else _light(light, trained.table, device),
-            merge=_merge(trained, device) if settings.mode is Mode.FUSION else None,
+            merge=_merge(merge, trained, device) if settings.mode is Mode.FUSION else None,
         )
         _refuse_idle(parts, settings)
         return cls(trained.table, device, parts)
@@ -198,8 +205,8 @@ def _light(light: TrainedNetwork, table: ClassTable, device: torch.device) -> Mo
     return ModelKeys(FrameNetwork(light.model, device=device, input_scale=light.input_scale))
 
 
-def _merge(trained: TrainedNetwork, device: torch.device) -> ScoreMerge:
-    return ScoreMerge(len(trained.table.classes)).eval().to(device)
+def _merge(merge: ScoreMerge | None, trained: TrainedNetwork, device: torch.device) -> ScoreMerge:
+    return (merge or ScoreMerge(len(trained.table.classes))).eval().to(device)
 
 
 def _refuse_idle(parts: Networks, settings: PropagateSettings) -> None:

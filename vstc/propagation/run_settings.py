@@ -77,15 +77,15 @@ def choose_settings(
 ) -> PropagateRunSettings:
     """Merge the settings of a run; what a preset says gives way to everything else.
 
-    Without a preset, a refiner's own settings are taken, those that it was trained with, and
-    without a refiner the preset ``balanced``.
+    Without a preset, the settings that a refiner or a merging layer was trained with are taken,
+    and without either the preset ``balanced``.
 
     Args:
         config_file: ``--config``.
         sets: ``--set``.
         flags: Values of flags by their key; None was not given.
         has_labels: The key network is a folder of labels: key frames are those that it has.
-        trained_with: Settings of propagation that a refiner was trained with.
+        trained_with: Settings of propagation that a refiner or a merging layer was trained with.
 
     Raises:
         ConfigError: An unknown preset, key or value, or values that exclude one another.

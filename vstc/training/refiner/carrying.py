@@ -20,7 +20,7 @@ from vstc.propagation.frames import scaled_size
 from vstc.propagation.inconsistency import StepMaps, attention
 from vstc.propagation.maps import Size
 from vstc.propagation.networks import Feature, KeyResult
-from vstc.propagation.settings import PropagateSettings
+from vstc.propagation.settings import Carry, PropagateSettings
 
 Array8 = NDArray[np.uint8]
 Map32 = NDArray[np.float32]
@@ -95,6 +95,25 @@ def carry_result(
         difference = cv2.absdiff(pictures.current, behind.picture).mean(axis=2, dtype=np.float32)
         residual = _fitted(np.asarray(difference / 255, np.float32), size)
     return CarriedResult(warped, _fitted(weights, size), behind.feature, residual)
+
+
+def carry_feature(
+    result: KeyResult,
+    steps: Iterable[StepMaps],
+    *,
+    frame_size: Size,
+    settings: PropagateSettings,
+) -> Feature:
+    """Carry a key frame's feature alone along the maps; arguments as ``carry_result``."""
+    # Labels stand for the result, which nobody reads.
+    settings = settings.model_copy(update={"carry": Carry.LABELS})
+    map_size = scaled_size(frame_size, settings.map_scale)
+    state = start_chain(0, result, map_size=map_size, picture=None, settings=settings)
+    for index, maps in enumerate(steps, start=1):
+        state = step_chain(state, index, maps, settings)
+    feature = read_background(state.background, settings.interpolation).feature
+    assert feature is not None
+    return feature
 
 
 def _shrunk(rgb: Array8, size: Size) -> Array8:
