@@ -14,7 +14,8 @@ def command(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders of vstc evaluate, the reference first; of evaluate efficiency, too."
+            help="Folders of vstc evaluate, the reference first; of evaluate efficiency and "
+            "propagate --benchmark, too."
         ),
     ],
     name: Annotated[
@@ -52,9 +53,10 @@ def command(
 ) -> None:
     """Compare runs with the first one: all scores, differences with intervals, and ranks.
 
-    Reads metrics and efficiency artifacts; writes nothing, or comparison.json, table.csv, .md and
-    .tex, and tradeoff.svg and .png with -o. Intervals come from drawing clips anew, for both runs
-    alike. Runs that were judged differently are refused.
+    Reads metrics, efficiency and rates artifacts; writes nothing, or with -o comparison.json,
+    table.csv, .md and .tex, tradeoff.svg and .png, and .csv where rates are known. Intervals come
+    from drawing clips anew, for both runs alike. Runs that were judged differently are refused. A
+    run has the rate of the operating point whose settings, network and refiner are all its own.
 
     $ vstc evaluate compare runs/eval-baseline runs/eval-student -o runs/comparison
     """

@@ -78,6 +78,7 @@ SCORES = {
     "grad": ScoreName("Grad", is_share=False, is_better_low=True, decimals=3),
     "conn": ScoreName("Conn", is_share=False, is_better_low=True, decimals=3),
     "dtssd": ScoreName("dtSSD", is_share=False, is_better_low=True, decimals=4),
+    "rate": ScoreName("Frames/s", is_share=False, decimals=1),
     "fps": ScoreName("fps", is_share=False, decimals=1),
     "params": ScoreName("Params (M)", is_share=False, is_better_low=True),
     "gmacs": ScoreName("GMACs", is_share=False, is_better_low=True),

@@ -54,6 +54,7 @@ _DEFINITIONS: Mapping[str, str] = {
         for size in ("small", "medium", "large")
     },
     "mean_best_iou": "overlap of each true track with the best found one of its class, mean",
+    "rate": "frames per second of propagation at this operating point, frames in and labels out",
     "fps": "frames per second of the network",
     "params": "millions of parameters of the network; lower is better",
     "gmacs": "thousand millions of multiply-adds a frame; lower is better",

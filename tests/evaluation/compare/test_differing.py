@@ -18,6 +18,12 @@ def test_runs_that_were_judged_alike_do_not_differ():
     refuse_different([make_run("a"), make_run("b"), make_run("c")])
 
 
+def test_how_labels_were_made_is_no_way_of_judging():
+    run = make_run("a")
+    moved = changed(run, protocol=run.record["protocol"] | {"propagated_with": ["dis-fast"]})
+    assert differing(run, moved) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [

@@ -82,6 +82,7 @@ class Comparison:
             rows.append(
                 {
                     "name": run.name,
+                    "operating_point": run.rate.point if run.rate else None,
                     "scores": {key: scores.get(key) for key in self.keys},
                     "differences": {k: asdict(d) for k, d in self.differences[number].items()},
                     "ranks": dict(zip(RANKED, ranks.parts or (None,) * 3, strict=True))

@@ -11,7 +11,7 @@ from vstc.errors import InputError
 from vstc.evaluation.compare.runs import ComparedRun
 
 # What of the protocol and of an efficiency record may differ: it tells what was judged, not how.
-_ABOUT_THE_RUN = ("predictions",)
+_ABOUT_THE_RUN = ("predictions", "propagated_with")
 _HOW_TIMED = ("size", "batch", "device_name", "dtype", "threads", "torch")
 _SHOWN = 5
 
