@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 
-from vstc.inference.network import NetworkInput
+from vstc.inference.network import FrameNetwork
 from vstc.models.grids import Grid, resample
-from vstc.models.resize import pad_to_grid
 from vstc.models.segmentation_model import SegmentationModel
 from vstc.propagation.frames import scaled_size
 from vstc.propagation.model_networks import cells_in_frame
@@ -43,22 +42,19 @@ class Branches:
 
     Args:
         network: The key network; crops are made at its input scale.
-        light: The light network.
-        light_scale: Factor between a crop and the light network's input.
+        light: The light network; its input scale is the factor between a crop and its input.
         settings: How features are propagated.
     """
 
     def __init__(
         self,
         network: SegmentationModel,
-        light: SegmentationModel,
-        *,
-        light_scale: float,
+        light: FrameNetwork,
         settings: PropagateSettings,
     ) -> None:
         self._network = network.eval().requires_grad_(False)
-        self._light = light.eval().requires_grad_(False)
-        self._light_scale = light_scale
+        self._light = light
+        light.model.requires_grad_(False)
         self._settings = settings
 
     @torch.no_grad()
@@ -93,14 +89,8 @@ class Branches:
         ]
         return torch.cat([feature.values for feature in carried])
 
-    def _light_scores(self, images: torch.Tensor, area: Grid) -> torch.Tensor:
-        size = (images.shape[-2], images.shape[-1])
-        inner, resized = size, images
-        if self._light_scale != 1:
-            height, width = (max(round(side * self._light_scale), 1) for side in size)
-            inner = (height, width)
-            resized = F.interpolate(images.float(), inner, mode="bilinear", antialias=True)
-        padded = pad_to_grid(resized, self._light.size_rule)
-        logits = self._light(padded).logits.float()
-        prepared = NetworkInput(padded, inner=inner, size=size, is_mirrored=False)
+    def _light_scores(self, images_B3HW: torch.Tensor, area: Grid) -> torch.Tensor:
+        frames = np.ascontiguousarray(images_B3HW.permute(0, 2, 3, 1).cpu().numpy())
+        prepared = self._light.prepare(list(frames))
+        logits = self._light.model(prepared.images).logits.float()
         return resample(logits, cells_in_frame(logits, prepared), area)

@@ -149,9 +149,8 @@ def run_merge_training(
     settings, device = plan.settings, plan.device
     branches = Branches(
         place(plan.network.model, device),
-        place(plan.light.model, device),
-        light_scale=plan.light_scale,
-        settings=settings.propagation,
+        FrameNetwork(plan.light.model, device=device, input_scale=plan.light_scale),
+        settings.propagation,
     )
     network, light = plan.identities
     task = MergeTask(plan.merge, branches, settings, network=network, light=light)
