@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from tests.report.factory import make_other
+from tests.report.rate_factory import make_judged, make_rates, propagated
+from tests.report.refiner_factory import make_refiner
 from vstc.report.page import build_page
 from vstc.report.sources import open_sources
 
@@ -61,7 +63,15 @@ def look(page: str, tmp_path: Path, *, width: int) -> dict[str, Any]:
 @pytest.mark.parametrize("width", [400, 1280])
 def test_page_fits_and_fetches_nothing(project: Any, tmp_path: Path, width: int) -> None:
     long_name = make_other(tmp_path / ("an-artifact-with-a-very-long-name" * 3), note="word" * 60)
-    page = build_page(open_sources([*project.all, long_name]), title="A" * 90).html
+    dataset, run = project.dataset, project.baseline["run"]
+    more = [
+        make_judged(tmp_path / "evs", dataset, run, propagated("evs-07", interval=4)),
+        make_judged(tmp_path / "fast", dataset, run, propagated("fast")),
+        make_rates(tmp_path / "rates", run, {"fast": 22.0, "evs-07": 11.0}),
+        make_refiner(tmp_path / "refiner", run),
+        tmp_path / "evs-labels",
+    ]
+    page = build_page(open_sources([*project.all, long_name, *more]), title="A" * 90).html
     seen = look(page, tmp_path, width=width)
     assert seen["scrollWidth"] <= width
     assert seen["sticking"] == []

@@ -24,3 +24,10 @@ def css_color(rgb: tuple[int, int, int]) -> str:
     """Write an RGB colour, 0..255 each, for CSS."""
     red, green, blue = rgb
     return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def paler(color: str) -> str:
+    """Mix a colour, ``#rrggbb``, with white, for what stands behind a run."""
+    parts = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (round(0.45 * part + 0.55 * 255) for part in parts)
+    return css_color((red, green, blue))

@@ -14,9 +14,8 @@ from vstc.evaluation.compare.runs import ComparedRun
 from vstc.evaluation.run import read_record
 from vstc.inference.efficiency import KIND as EFFICIENCY
 from vstc.inference.efficiency_artifact import read_efficiency
-from vstc.propagation.rates_artifact import KIND as RATES
 from vstc.report.rates import FoundRate, Rates, input_id, open_rates
-from vstc.report.sources import METRICS, Source
+from vstc.report.sources import METRICS, RATES, Source
 
 _KINDS = (METRICS, EFFICIENCY, RATES)
 _CHECKPOINT, _PREDICTIONS = "checkpoint", "predictions"

@@ -13,6 +13,8 @@ from vstc.report.datasets import datasets_section
 from vstc.report.details import details_sections
 from vstc.report.flows import flows_section
 from vstc.report.others import others_section
+from vstc.report.propagation import propagation_section
+from vstc.report.refiners import refiners_section
 from vstc.report.results import headline, results_section
 from vstc.report.sidebyside import side_by_side_section
 from vstc.report.sources import (
@@ -20,8 +22,11 @@ from vstc.report.sources import (
     DATASET,
     FLOW,
     INSTANCES,
+    MERGE,
     METRICS,
     PREDICTIONS,
+    RATES,
+    REFINER,
     TRIMAPS,
     Source,
 )
@@ -31,7 +36,9 @@ from vstc.report.trimaps import trimaps_section
 from vstc.report.worst import worst_section
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_TOLD = {CHECKPOINT, DATASET, FLOW, INSTANCES, METRICS, PREDICTIONS, TRIMAPS}
+_TOLD = {
+    CHECKPOINT, DATASET, FLOW, INSTANCES, MERGE, METRICS, PREDICTIONS, RATES, REFINER, TRIMAPS,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,8 +116,14 @@ def _sections(
     if worst is not None:
         sections.append(worst)
     sections += details_sections(contests)
+    propagation = propagation_section(sources)
+    if propagation is not None:
+        sections.append(propagation)
     if CHECKPOINT in by_kind:
         sections.append(training_section(by_kind[CHECKPOINT]))
+    refiners = [source for source in sources if source.kind in {REFINER, MERGE}]
+    if refiners:
+        sections.append(refiners_section(refiners))
     if DATASET in by_kind:
         sections.append(datasets_section(by_kind[DATASET]))
     if FLOW in by_kind:

@@ -14,9 +14,9 @@ from vstc.errors import InputError
 from vstc.evaluation.compare.runs import MeasuredRate
 from vstc.propagation.benchmark import PER_FRAME
 from vstc.propagation.operating_points import changed_keys, operating_point
-from vstc.propagation.rates_artifact import KIND, read_rates
+from vstc.propagation.rates_artifact import read_rates
 from vstc.propagation.settings import PropagateSettings
-from vstc.report.sources import PREDICTIONS, Source
+from vstc.report.sources import PREDICTIONS, RATES, Source
 
 # What must be the same where rates stand beside one another.
 _MACHINE = ("device", "device_name", "cores", "workers", "network_threads")
@@ -227,4 +227,4 @@ def _unlike(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str
 
 def open_rates(sources: Sequence[Source]) -> Rates:
     """Read the rates among some artifacts."""
-    return Rates([source for source in sources if source.kind == KIND])
+    return Rates([source for source in sources if source.kind == RATES])

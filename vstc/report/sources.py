@@ -22,6 +22,9 @@ METRICS = "vstc.metrics"
 FLOW = "vstc.flow"
 INSTANCES = "vstc.instances"
 TRIMAPS = "vstc.trimaps"
+REFINER = "vstc.refiner"
+MERGE = "vstc.merge"
+RATES = "vstc.rates"
 _OF_A_RUN = (CHECKPOINT, PREDICTIONS, METRICS)
 
 

@@ -17,6 +17,7 @@ ACCURACY, CONSISTENCY = "miou", "tc"
 _HEIGHT, _HEIGHT_OF_MANY = 320, 400
 _MANY = 6
 _DPI = 200
+_NAME_SIZE = 12  # legible where a page is as narrow as a phone
 _COLORS = "viridis_r"
 _PLAIN = "#ffffff"
 _FRONT = "#8a949e"
@@ -151,7 +152,7 @@ def _draw(figure: Any, axes: Any, tradeoff: Tradeoff) -> None:
     axes.set_ylabel(_label(ACCURACY))
     axes.grid(visible=True)
     named = [(shorten(p.name, 24), p.x, p.y) for p in tradeoff.points]
-    place_names(figure, axes, named, font_size=11 if len(x) < _MANY else 10)
+    place_names(figure, axes, named, font_size=_NAME_SIZE)
 
 
 def _log_axis(axes: Any, x: Sequence[float]) -> None:

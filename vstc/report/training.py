@@ -19,6 +19,10 @@ _TERM_NAMES = {
     "pf": "pair-wise distillation",
     "mf": "multi-frame distillation",
     "tl": "temporal loss",
+    "refiner": "refiner's own result",
+    "refined": "refined result",
+    "attention": "refiner's own result, doubted pixels first",
+    "aux": "auxiliary heads",
 }
 
 
@@ -44,10 +48,10 @@ def training_section(sources: Sequence[Source]) -> Section:
     histories = [(source, read_history(source.path)) for source in sources]
     legend = Legend(entries=tuple((source.name, source.color) for source in sources))
     blocks: list[Block] = [_facts(histories)]
-    charts = _validation_charts(histories) + _loss_charts(histories)
+    charts = _validation_charts(histories) + loss_charts(histories)
     if charts:
         blocks.append(Charts(charts=tuple(charts), title="Curves", legend=legend))
-    rates = _rate_charts(histories)
+    rates = rate_charts(histories)
     if rates:
         blocks.append(Charts(charts=tuple(rates), title="Rate and schedule", legend=legend))
     for source, history in histories:
@@ -79,48 +83,49 @@ def _facts(histories: Sequence[tuple[Source, History]]) -> Table:
 def _validation_charts(histories: Sequence[tuple[Source, History]]) -> list[Chart]:
     charts = []
     for key, title in (("miou", "Validation mIoU"), ("tc", "Validation TC")):
-        series = _series(
-            histories, lambda history: history.validations, _percent_of(key), is_marked=True
+        series = series_of(
+            histories, lambda history: history.validations, percent_of(key), is_marked=True
         )
         if series:
-            charts.append(_chart(title, series, y_label="%"))
+            charts.append(step_chart(title, series, y_label="%"))
     return charts
 
 
-def _loss_charts(histories: Sequence[tuple[Source, History]]) -> list[Chart]:
+def loss_charts(histories: Sequence[tuple[Source, History]]) -> list[Chart]:
     """Draw the whole loss, every term of it, and the gradient norm of every term."""
     charts = []
-    total = _series(histories, lambda history: history.steps, lambda step: step.get("loss"))
+    total = series_of(histories, lambda history: history.steps, lambda step: step.get("loss"))
     if total:
-        charts.append(_chart("Loss", total, y_label="loss", lowest=0.0))
+        charts.append(step_chart("Loss", total, y_label="loss", lowest=0.0))
     for group, title in (("terms", "Loss"), ("gradient_norms", "Gradient norm")):
         keys = dict.fromkeys(
             key for _, history in histories for step in history.steps for key in step.get(group, {})
         )
         for key in keys if group != "terms" or len(keys) > 1 else ():
-            series = _series(histories, lambda history: history.steps, _entry_of(group, key))
+            series = series_of(histories, lambda history: history.steps, _entry_of(group, key))
             if series:
                 name = f"{title}: {_TERM_NAMES.get(key, key)}"
-                charts.append(_chart(name, series, y_label=key, lowest=0.0))
+                charts.append(step_chart(name, series, y_label=key, lowest=0.0))
     return charts
 
 
-def _rate_charts(histories: Sequence[tuple[Source, History]]) -> list[Chart]:
+def rate_charts(histories: Sequence[tuple[Source, History]]) -> list[Chart]:
+    """Draw images per second, the learning rate, and the time spent waiting."""
     charts = []
     for key, title, unit in (
         ("images_per_second", "Images per second", "images/s"),
         ("lr", "Learning rate", "rate"),
     ):
-        series = _series(histories, lambda history: history.steps, _value_of(key))
+        series = series_of(histories, lambda history: history.steps, _value_of(key))
         if series:
-            charts.append(_chart(title, series, y_label=unit, lowest=0.0))
-    waiting = _series(histories, lambda history: history.steps, _percent_of("data_wait_share"))
+            charts.append(step_chart(title, series, y_label=unit, lowest=0.0))
+    waiting = series_of(histories, lambda history: history.steps, percent_of("data_wait_share"))
     if waiting:
-        charts.append(_chart("Time spent waiting for data", waiting, y_label="%", lowest=0.0))
+        charts.append(step_chart("Time spent waiting for data", waiting, y_label="%", lowest=0.0))
     return charts
 
 
-def _series(
+def series_of(
     histories: Sequence[tuple[Source, History]],
     records_of: Callable[[History], Iterable[dict[str, Any]]],
     value_of: Callable[[dict[str, Any]], float | None],
@@ -145,7 +150,9 @@ def _entry_of(group: str, key: str) -> Callable[[dict[str, Any]], float | None]:
     return lambda record: record.get(group, {}).get(key)
 
 
-def _percent_of(key: str) -> Callable[[dict[str, Any]], float | None]:
+def percent_of(key: str) -> Callable[[dict[str, Any]], float | None]:
+    """Return what reads a share of a record in percent."""
+
     def value(record: dict[str, Any]) -> float | None:
         found = record.get(key)
         return None if found is None else 100.0 * float(found)
@@ -153,9 +160,10 @@ def _percent_of(key: str) -> Callable[[dict[str, Any]], float | None]:
     return value
 
 
-def _chart(
+def step_chart(
     title: str, series: Sequence[Series], *, y_label: str, lowest: float | None = None
 ) -> Chart:
+    """Draw lines over the steps of training."""
     names = ", ".join(line.name for line in series)
     svg = line_chart(
         series,
