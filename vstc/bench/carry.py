@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vstc.bench.coded_clips import Encoding, can_encode, coded_flow
 from vstc.errors import ConfigError, InputError, unknown_name
 from vstc.formats.dataset import Clip, Dataset
+from vstc.formats.motion_vectors import require_motion_vectors
 from vstc.propagation.carried_truth import CarriedScore, carry_truth, look_ahead_miou
+from vstc.propagation.frames import FlowSource
 from vstc.propagation.schedule import frames_from_past
-from vstc.propagation.settings import PropagateSettings
+from vstc.propagation.settings import MOTION_VECTORS, PropagateSettings
 
 RADII = (0, 2, 4, 8)
 GAPS = (3, 5, 10, 17)
 _FULL = {"mode": "labels", "carry": "labels", "carry_scale": 1.0, "map_scale": 1.0}
 _QUARTER = {"mode": "labels", "carry": "labels", "carry_scale": 0.25, "map_scale": 0.25}
+_VECTORS = {"flow": {"method": MOTION_VECTORS}}
 _CHAINED, _COMPOSED = {"scheme": "chained"}, {"scheme": "composed"}
 _EQ1 = {"warping": "eq1", "scheme": "chained"}
 _ULTRAFAST = {"flow": {"method": "dis-ultrafast"}}
@@ -39,17 +44,28 @@ class CarryCase:
         is_swapped: Flow of the wrong direction.
         from_future: Carry to earlier frames.
         has_mask: Score the mask too.
+        encoding: Carry along the motion vectors of the clip, encoded so.
     """
 
     values: Mapping[str, Any]
     is_swapped: bool = False
     from_future: bool = False
     has_mask: bool = False
+    encoding: Encoding | None = None
 
 
 def _mask(flows: int, **values: Any) -> CarryCase:
     iam = {"flows": flows, "always": True, "outside": False}
     return CarryCase({**_FULL, **_ULTRAFAST, **_CHAINED, **values, "iam": iam}, has_mask=True)
+
+
+def _coded(crf: int, preset: str = "medium", **values: Any) -> CarryCase:
+    values = {**_FULL, **_VECTORS, **_CHAINED, **values}
+    return CarryCase(values, encoding=Encoding(crf, preset), has_mask="iam" in values)
+
+
+def _coded_mask(**gaps: bool) -> CarryCase:
+    return _coded(28, iam={"flows": 1, "always": True, "outside": False, **gaps})
 
 
 _ONE_FLOW = {"iam": {"flows": 1}}
@@ -76,6 +92,12 @@ CASES: Mapping[str, CarryCase] = {
     "mask: one flow": _mask(1),
     "mask: two flows": _mask(2),
     "mask: two flows, medium": _mask(2, **_MEDIUM),
+    "H.264 motion vectors, crf 28": _coded(28),
+    "H.264 motion vectors, crf 28, composed": _coded(28, **_COMPOSED),
+    "H.264 motion vectors, crf 23 veryfast": _coded(23, "veryfast"),
+    "H.264 motion vectors, crf 18": _coded(18),
+    "mask: motion vectors": _coded_mask(),
+    "mask: motion vectors, without gaps": _coded_mask(gaps=False),
 }
 
 
@@ -132,6 +154,20 @@ def choose_cases(names: str | None) -> dict[str, CarryCase]:
     return chosen
 
 
+def runnable_cases(cases: Mapping[str, CarryCase]) -> dict[str, CarryCase]:
+    """Return the rows that can be measured here: without PyAV those without motion vectors.
+
+    Raises:
+        SetupError: None is left.
+    """
+    if can_encode():
+        return dict(cases)
+    left = {name: case for name, case in cases.items() if case.encoding is None}
+    if not left:
+        require_motion_vectors()
+    return left
+
+
 def parse_distances(text: str) -> tuple[int, ...]:
     """Parse whole numbers from 1 on, with commas between.
 
@@ -181,12 +217,20 @@ def bench_carry(
         cases: What to measure, by name.
         distances: Frames between key frame and target.
         advance: Told of every finished frame, ``len(cases) * len(clip.frames)`` in all.
+
+    Raises:
+        SetupError: Motion vectors are wanted without PyAV.
+        InputError: A frame of the clip has no label, or it cannot be encoded.
     """
     wanted = tuple(distances)
-    return [
-        CarryRow(
-            name,
-            carry_truth(
+    flows: dict[Encoding, FlowSource] = {}
+    rows = []
+    with ExitStack() as stack:
+        for name, case in cases.items():
+            code = case.encoding
+            if code is not None and code not in flows:
+                flows[code] = stack.enter_context(coded_flow(dataset, clip, code))
+            scores = carry_truth(
                 dataset,
                 clip,
                 PropagateSettings.model_validate(case.values),
@@ -194,11 +238,11 @@ def bench_carry(
                 from_future=case.from_future,
                 is_swapped=case.is_swapped,
                 radii=RADII if case.has_mask else (),
+                flows=None if code is None else flows[code],
                 advance=advance,
-            ),
-        )
-        for name, case in cases.items()
-    ]
+            )
+            rows.append(CarryRow(name, scores))
+    return rows
 
 
 def bench_look_ahead(

@@ -43,13 +43,17 @@ def command(
         choose_cases,
         find_clip,
         parse_distances,
+        runnable_cases,
     )
     from vstc.flow.providers import one_opencv_thread
     from vstc.formats.dataset import load_dataset
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
     wanted = parse_distances(distances)
-    cases = choose_cases(rows)
+    named = choose_cases(rows)
+    cases = runnable_cases(named)
+    if len(cases) < len(named):
+        console.note("rows of motion vectors are left out: they need PyAV, the extra video")
     data = load_dataset(dataset)
     chosen = find_clip(data, clip)
     passes = len(cases) + (2 if look_ahead else 0)
