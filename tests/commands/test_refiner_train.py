@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.tiny_runs import write_run
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.dataset import load_dataset
 from vstc.formats.flow_hdf5 import FlowDirection
+from vstc.inference.checkpoint import load_network
 from vstc.inference.refiner_checkpoint import load_refiner
 from vstc.training.log import read_log
 
@@ -70,6 +72,35 @@ def test_stored_flow_and_other_choices_reach_the_record(
         *("--flow", flow, "--config", tmp_path / "run/manifest.json"),
     )
     assert read_manifest(tmp_path / "again")["config"] == manifest["config"]
+
+
+def test_pseudo_labels_of_the_network_are_labels_like_any_others(
+    network: Path, moving_dataset: Path, tmp_path: Path, run: Any
+) -> None:
+    pseudo = tmp_path / "pseudo"
+    run("pseudo-label", network, moving_dataset, "-o", pseudo, "--split", "train", *QUIET)
+    command = train(network, pseudo, "--flow", moving_dataset / "flow", "--val-split", "")
+    shown = run(*command, "-o", tmp_path / "run", "--json").json
+    # Of 6 frames 2 have true labels, and the first has none before it.
+    assert shown["frames"] == {"labelled": 2 * 3}
+    load_refiner(tmp_path / "run").require(load_network(network))
+
+
+def test_frames_alone_suffice_where_the_network_labels_them(
+    network: Path, tmp_path: Path, run: Any
+) -> None:
+    """Flow is computed, and there is nothing to validate on."""
+    frames = write_moving_dataset(tmp_path / "frames", train=1, val=0).folder
+    record = json.loads((frames / "dataset.json").read_text())
+    record["classes"] = []
+    for clip in record["clips"]:
+        clip["labels"] = {}
+    (frames / "dataset.json").write_text(json.dumps(record))
+    command = train(network, frames, "-o", tmp_path / "run")
+    assert "was trained on other classes" in refused(run, 3, *command)
+    shown = run(*command, "--targets", "own", "--json").json
+    assert (shown["frames"], shown["val_frames"]) == ({"own": 5}, 0)
+    assert load_refiner(tmp_path / "run").step == 2
 
 
 def test_both_costs_are_told_and_a_dear_refiner_is_warned_of(

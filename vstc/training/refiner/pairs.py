@@ -123,11 +123,14 @@ def open_pairs(
         VstcError: Something is missing or does not fit.
     """
     dataset = load_dataset(folder)
-    if [c.name for c in table.classes] != [c.name for c in dataset.classes]:
+    has_other_classes = [c.name for c in table.classes] != [c.name for c in dataset.classes]
+    # Frames alone have no classes, and the network that labels them needs none.
+    if has_other_classes and (dataset.classes or settings.targets != OWN):
         raise InputError(f"network {network} was trained on other classes than {folder}")
     sources = _open_sources(settings, dataset)
     flow = FlowShelf(flow_folders) if flow_folders else None
-    val_frames = choose_frames(_val_clips(dataset, settings), count=settings.val_frames)
+    val_clips = _val_clips(dataset, settings) if dataset.classes else []
+    val_frames = choose_frames(val_clips, count=settings.val_frames)
     if flow is not None:
         used = [anchor.clip for source in sources for anchor in source.anchors]
         used += [frame.clip for frame in val_frames]
