@@ -61,7 +61,9 @@ def test_rates_and_parts_stand_beside_the_bound(dataset: Path, trained: Path, ru
     )
     assert cycle["bound"] == pytest.approx(5000 / slowest, rel=0.01)
     assert rows["evs-06"]["refiner_ms"] > 0
-    assert rows["evs-06"]["parts"]["refiner"]["calls"] == 3  # of three cycles, behind one to warm up
+    assert (
+        rows["evs-06"]["parts"]["refiner"]["calls"] == 3
+    )  # of three cycles, behind one to warm up
     assert rows["evs-08"]["parts"]["flow"]["calls"] == 15  # grey frames alone
     assert rows["evs-08"]["flow_method"] is None
     assert cycle["parts"]["network"]["calls"] == 3
@@ -100,6 +102,7 @@ def test_a_model_can_be_measured_untrained_at_any_size(dataset: Path, run: Any) 
         (2, None, [*HOW, "--overwrite"], "--overwrite is about a folder"),
         (2, None, ["-o", "{out}", "--presets", "fast"], "--presets is about --benchmark"),
         (2, None, ["-o", "{out}", "--random-weights"], "--random-weights is about --benchmark"),
+        (2, None, [*HOW, "--light", "{run}"], "the light network would never be used"),
         (2, "labels", HOW, "a benchmark needs a network, and labels is none"),
         (2, "icnot", [*HOW, "--random-weights"], "unknown model: icnot"),
         (
@@ -120,7 +123,7 @@ def test_what_cannot_be_measured_is_refused(
     arguments: list[str],
     says: str,
 ) -> None:
-    words = [word.format(out=tmp_path / "out") for word in arguments]
+    words = [word.format(out=tmp_path / "out", run=trained) for word in arguments]
     said = run("propagate", network or trained, dataset, *words, code=code).stderr
     assert says in said
     assert list(tmp_path.iterdir()) == []
@@ -212,3 +215,16 @@ def test_a_short_video_names_the_way_out(trained: Path, tmp_path: Path, run: Any
     said = run(*command, code=3).stderr
     assert "12 frames are too few" in said
     assert "--without decode" in said
+
+
+def test_a_light_network_is_measured_in_fusion_alone(
+    few: Path, trained: Path, tmp_path: Path, run: Any
+) -> None:
+    light = write_run(tmp_path / "light", few, seed=8)
+    what = ["--presets", "balanced", "--limit", 16, "--mode", "fusion", "--light", light]
+    command = ["propagate", trained, few, *HOW, *what, "-o", tmp_path / "rates"]
+    every, fused = run(*command, "--json").json["rows"]
+    assert (every["settings"]["mode"], fused["settings"]["mode"]) == ("labels", "fusion")
+    assert fused["parts"]["network"]["calls"] > 2  # as many as there are key frames
+    roles = [ref["role"] for ref in read_manifest(tmp_path / "rates")["inputs"]]
+    assert roles == ["checkpoint", "light", "dataset"]

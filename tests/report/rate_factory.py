@@ -9,7 +9,7 @@ from typing import Any
 from tests.report.factory import make_metrics
 from vstc.artifacts.manifest import InputRef, input_ref
 from vstc.artifacts.workspace import open_artifact
-from vstc.propagation.operating_points import plain_point, preset_of
+from vstc.propagation.operating_points import operating_point, plain_point, preset_of
 from vstc.propagation.presets import preset
 from vstc.propagation.rates_artifact import KIND, SCHEMA_VERSION, keep_rates
 from vstc.propagation.run_settings import PropagateRunSettings, Propagation
@@ -56,13 +56,28 @@ def rates_record(rates: Mapping[str, float], **changes: Any) -> dict[str, Any]:
 
 
 def make_rates(
-    folder: Path, run: Path, rates: Mapping[str, float], *, refiner: Path | None = None, **how: Any
+    folder: Path,
+    run: Path,
+    rates: Mapping[str, float],
+    *,
+    beside: Mapping[str, Path] | None = None,
+    fused: Mapping[str, Any] | None = None,
+    **how: Any,
 ) -> Path:
-    inputs = [input_ref("checkpoint", run)]
-    if refiner is not None:
-        inputs.append(input_ref("refiner", refiner))
-    keep_rates(folder, {"config": {}, "inputs": inputs}, lambda: rates_record(rates, **how))
+    """Make rates of presets, and of a run's settings under the name ``fused``."""
+    inputs = [input_ref("checkpoint", run), *_refs(beside)]
+    record = rates_record(rates, **how)
+    if fused is not None:
+        settings = operating_point(fused["propagation"])
+        assert settings is not None
+        row = {"name": "fused", "preset": None, "settings": plain_point(settings)}
+        record["rows"].append(record["rows"][0] | row)
+    keep_rates(folder, {"config": {}, "inputs": inputs}, lambda: record)
     return folder
+
+
+def _refs(beside: Mapping[str, Path] | None) -> list[InputRef]:
+    return [input_ref(role, path) for role, path in (beside or {}).items()]
 
 
 def make_judged(
@@ -72,13 +87,11 @@ def make_judged(
     config: Mapping[str, Any],
     *,
     lift: float = 0.4,
-    refiner: Path | None = None,
+    beside: Mapping[str, Path] | None = None,
     metrics: Mapping[str, Any] | None = None,
 ) -> Path:
     """Make predictions of some settings, and the metrics of them."""
-    inputs: list[InputRef] = [input_ref("dataset", dataset), input_ref("checkpoint", run)]
-    if refiner is not None:
-        inputs.append(input_ref("refiner", refiner))
+    inputs = [input_ref("dataset", dataset), input_ref("checkpoint", run), *_refs(beside)]
     made = folder.with_name(f"{folder.name}-labels")
     about = {"kind": "vstc.predictions", "config": config, "inputs": inputs}
     with open_artifact(made, **about) as workspace:

@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     dataset = make_dataset(root / "data", frames=2, clips=1)
     run = make_run(root / "run", dataset, steps=2)
     refiner = make_other(root / "refiner", kind="vstc.refiner")
-    rates = make_rates(root / "rates", run, RATES, refiner=refiner)
+    rates = make_rates(root / "rates", run, RATES, beside={"refiner": refiner})
     return {"dataset": dataset, "run": run, "refiner": refiner, "rates": rates, "root": root}
 
 
@@ -78,11 +78,29 @@ def test_the_name_of_a_preset_does_not_count(made: dict[str, Path], tmp_path: Pa
 
 def test_a_refiner_must_be_the_one_that_was_measured(made: dict[str, Path], tmp_path: Path) -> None:
     config = propagated("evs-06")
-    known = judge(made, tmp_path / "a", config, refiner=made["refiner"]).rate
+    known = judge(made, tmp_path / "a", config, beside={"refiner": made["refiner"]}).rate
     assert known is not None
     assert known.point == "evs-06"
     other = make_other(tmp_path / "other", kind="vstc.refiner", width=7)
-    assert "its refiner" in judge(made, tmp_path / "b", config, refiner=other).reason
+    assert "its refiner" in judge(made, tmp_path / "b", config, beside={"refiner": other}).reason
+
+
+@pytest.mark.parametrize("role", ["light", "merge"])
+def test_fusion_needs_the_same_networks_beside(
+    made: dict[str, Path], tmp_path: Path, role: str
+) -> None:
+    beside = {name: make_other(tmp_path / name, kind=f"vstc.{name}") for name in ("light", "merge")}
+    config = propagated("fast", mode="fusion", carry="probabilities")
+    rates = make_rates(tmp_path / "rates", made["run"], {}, beside=beside, fused=config)
+    how = {"beside": beside}
+    same = make_judged(tmp_path / "a", made["dataset"], made["run"], config, **how)
+    found = find(made, same, rates).rate
+    assert found is not None
+    assert found.point == "fused"
+    how = {"beside": {**beside, role: make_other(tmp_path / "other", kind="x", width=3)}}
+    other = make_judged(tmp_path / "b", made["dataset"], made["run"], config, **how)
+    what = {"light": "light network", "merge": "merging layer"}[role]
+    assert find(made, other, rates).reason == f"its {what} is none of those that were measured"
 
 
 @pytest.mark.parametrize(

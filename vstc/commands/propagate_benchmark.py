@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from vstc.inference.checkpoint import TrainedNetwork
     from vstc.inference.inputs import FrameInput
     from vstc.models.refiner import Refiner
+    from vstc.models.score_merge import ScoreMerge
     from vstc.propagation.benchmark import BenchmarkCase
     from vstc.propagation.benchmark_frames import BenchmarkFrames
     from vstc.propagation.run_settings import PropagateRunSettings
+    from vstc.propagation.settings import PropagateSettings
 
 Choose = Callable[[str], "PropagateRunSettings"]
 _WITHOUT = ("decode", "write")
@@ -76,6 +78,24 @@ class BenchmarkOptions:
         return sorted(_words(self.without or ""))
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    """The networks that are measured."""
+
+    key: TrainedNetwork
+    refiner: Refiner | None
+    light: TrainedNetwork | None
+    merge: ScoreMerge | None
+
+    def needed_refiner(self, settings: PropagateSettings) -> Refiner | None:
+        """Return the refiner where one is needed, an untrained one where none was given."""
+        from vstc.models.refiner_catalog import refiner_for
+
+        if not settings.refinements_per_cycle:
+            return None
+        return self.refiner or refiner_for(self.key.model, seed=0)
+
+
 def choose_preset(
     choose: Callable[..., PropagateRunSettings], flags: dict[str, Any], name: str
 ) -> PropagateRunSettings:
@@ -122,17 +142,12 @@ def benchmark_presets(
     device = pick_device(paths.device)
     threads = Threads.of(how.workers, cores=os.cpu_count() or 1, device=device)
     given = _given_frames(opened.dataset, clip, how, is_bound=_is_bound(paths, settings))
-    trained = _network(paths, opened.dataset, first, how)
+    networks = _load(paths, opened.dataset, first, how)
     artifact = _artifact(paths, opened.reference, settings, given, how)
     artifact["existing"] = target.existing
     if target.output is not None:
         check_output(target.output, kind=KIND, **artifact)
-    refiner = paths.load_refiner(first.checkpoint)
-    if refiner is not None:
-        refiner.require(trained)
-    cases = _cases(
-        paths, trained, None if refiner is None else refiner.refiner, settings, given, device
-    )
+    cases = _cases(paths, networks, settings, given, device)
     if target.is_dry_run:
         plan = {"presets": how.names, "clip": clip.id, "frames": given.count, "device": str(device)}
         console.result(plan, as_json=target.as_json, render=lambda: str(plan))
@@ -143,9 +158,9 @@ def benchmark_presets(
             cases, given, threads=threads, on_case=lambda name: console.note(f"measuring: {name}")
         )
         return measured.as_json() | {
-            "network": trained.model.name,
+            "network": networks.key.model.name,
             "clip": clip.id,
-            "refiner": "untrained" if refiner is None else str(paths.refiner),
+            "refiner": "untrained" if networks.refiner is None else str(paths.refiner),
             "left_out": how.left_out,
         }
 
@@ -250,33 +265,70 @@ def _network(
     return TrainedNetwork(model.eval(), ClassTable(classes, dataset.ignore_index), 1.0, 0)
 
 
+def _load(
+    paths: NetworkPaths, dataset: Dataset, settings: PropagateRunSettings, how: BenchmarkOptions
+) -> _Loaded:
+    """Load all networks, and refuse those that do not belong together."""
+    from vstc.inference.checkpoint import load_network
+
+    key = _network(paths, dataset, settings, how)
+    refiner, merge = paths.load_refiner(settings.checkpoint), paths.load_merge(settings.checkpoint)
+    light = None if paths.light is None else load_network(paths.light, which=settings.checkpoint)
+    if refiner is not None:
+        refiner.require(key)
+    if merge is not None:
+        merge.require(key, light)
+    return _Loaded(
+        key,
+        None if refiner is None else refiner.refiner,
+        light,
+        None if merge is None else merge.merge,
+    )
+
+
 def _cases(
     paths: NetworkPaths,
-    trained: TrainedNetwork,
-    refiner: Refiner | None,
+    networks: _Loaded,
     settings: dict[str, PropagateRunSettings],
     frames: BenchmarkFrames,
     device: Any,
 ) -> list[BenchmarkCase]:
     """Make the operating points; where a refiner is needed and none given, an untrained one."""
-    from vstc.models.refiner_catalog import refiner_for
     from vstc.propagation.benchmark import PER_FRAME, BenchmarkCase, per_frame_settings
     from vstc.propagation.equipment import ModelEquipment
-    from vstc.propagation.run import check_run
+    from vstc.propagation.settings import Mode
 
+    _refuse_idle(networks, settings)
     every = per_frame_settings(next(iter(settings.values())))
     cases = []
     for name, chosen in {PER_FRAME: every, **settings}.items():
         frames.check(chosen.propagation)
-        needed = None
-        if chosen.propagation.refinements_per_cycle:
-            refiner = refiner or refiner_for(trained.model, seed=0)
-            needed = refiner
-        equipment = ModelEquipment.of(trained, chosen.propagation, device=device, refiner=needed)
+        fuses = chosen.propagation.mode is Mode.FUSION
+        equipment = ModelEquipment.of(
+            networks.key,
+            chosen.propagation,
+            device=device,
+            refiner=networks.needed_refiner(chosen.propagation),
+            light=networks.light if fuses else None,
+            merge=networks.merge if fuses else None,
+        )
         flows = paths.open_flows(chosen.propagation, frames.dataset)
-        check_run(equipment, flows, [frames.clip], chosen)
+        source = None if flows is None else flows.of(frames.clip)
+        equipment.networks(frames.clip, source).check(chosen.propagation)
         cases.append(BenchmarkCase(name, chosen, equipment, flows))
     return cases
+
+
+def _refuse_idle(networks: _Loaded, settings: dict[str, PropagateRunSettings]) -> None:
+    from vstc.errors import ConfigError
+    from vstc.propagation.settings import Mode
+
+    fuses = any(chosen.propagation.mode is Mode.FUSION for chosen in settings.values())
+    if not fuses and (networks.light is not None or networks.merge is not None):
+        raise ConfigError(
+            "the light network would never be used: no operating point has mode fusion",
+            hint="--mode fusion, or leave out --light and --merge",
+        )
 
 
 def _words(text: str) -> list[str]:

@@ -15,9 +15,11 @@ from vstc.evaluation.compare.runs import MeasuredRate
 from vstc.propagation.benchmark import PER_FRAME
 from vstc.propagation.operating_points import changed_keys, operating_point
 from vstc.propagation.rates_artifact import read_rates
-from vstc.propagation.settings import PropagateSettings
+from vstc.propagation.settings import Mode, PropagateSettings
 from vstc.report.sources import PREDICTIONS, RATES, Source
 
+# Networks beside the key network, by their role among the inputs.
+_BESIDE = {"refiner": "refiner", "light": "light network", "merge": "merging layer"}
 # What must be the same where rates stand beside one another.
 _MACHINE = ("device", "device_name", "cores", "workers", "network_threads")
 
@@ -40,12 +42,42 @@ class _NoRate(Exception):
 
 
 @dataclass(frozen=True)
+class _Networks:
+    """Ids of the networks of a run; None where it has none of the kind."""
+
+    key: str | None
+    refiner: str | None = None
+    light: str | None = None
+    merge: str | None = None
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> _Networks:
+        """Read them from the inputs of a manifest."""
+        return cls(*(input_id(manifest, role) for role in ("checkpoint", *_BESIDE)))
+
+    def unlike(self, other: _Networks, settings: PropagateSettings) -> str:
+        """Name the first network that settings make use of and that differs; empty for none."""
+        used = {
+            "refiner": settings.refinements_per_cycle > 0,
+            "light": settings.mode is Mode.FUSION,
+            "merge": settings.mode is Mode.FUSION,
+        }
+        return next(
+            (
+                what
+                for role, what in _BESIDE.items()
+                if used[role] and getattr(self, role) != getattr(other, role)
+            ),
+            "",
+        )
+
+
+@dataclass(frozen=True)
 class _Row:
-    """An operating point that was measured with a network."""
+    """An operating point that was measured with some networks."""
 
     name: str
-    network: str | None
-    refiner: str | None
+    networks: _Networks
     settings: PropagateSettings
     value: float
 
@@ -54,8 +86,7 @@ class _Row:
 class _Made:
     """What labels were made by; settings are None where every frame was segmented."""
 
-    network: str | None
-    refiner: str | None
+    networks: _Networks
     settings: PropagateSettings | None
 
 
@@ -102,7 +133,7 @@ class Rates:
         """Find the rate of the run that was judged.
 
         Its predictions, or the network itself, are found through the manifest. All settings of
-        propagation must be those of a row, and the network and the refiner the same.
+        propagation must be those of a row, and all networks that they make use of the same.
         """
         try:
             made = _made_by(metrics)
@@ -111,8 +142,8 @@ class Rates:
             return FoundRate(None, str(error))
 
     def _rate(self, made: _Made) -> MeasuredRate:
-        rows = [row for row in self._rows if row.network == made.network]
-        if made.network is None or not rows:
+        rows = [row for row in self._rows if row.networks.key == made.networks.key]
+        if made.networks.key is None or not rows:
             raise _NoRate("its network is none of those that were measured")
         if made.settings is None:
             row = next((row for row in rows if row.name == PER_FRAME), None)
@@ -122,11 +153,10 @@ class Rates:
         same = [row for row in rows if row.settings == made.settings]
         if not same:
             raise _NoRate(_nearest(made.settings, rows))
-        if made.settings.refinements_per_cycle:
-            same = [row for row in same if row.refiner == made.refiner]
-            if not same:
-                raise _NoRate("its refiner is none of those that were measured")
-        return self._measured(same[0])
+        others = [row.networks.unlike(made.networks, row.settings) for row in same]
+        if all(others):
+            raise _NoRate(f"its {others[0]} is none of those that were measured")
+        return self._measured(same[others.index("")])
 
     def _measured(self, row: _Row) -> MeasuredRate:
         return MeasuredRate(row.name, row.value, self.where)
@@ -136,8 +166,7 @@ class Rates:
         return [
             _Row(
                 str(row["name"]),
-                input_id(source.manifest, "checkpoint"),
-                input_id(source.manifest, "refiner"),
+                _Networks.of(source.manifest),
                 settings,
                 float(row["frames_per_second"]),
             )
@@ -155,7 +184,7 @@ def _made_by(metrics: Source) -> _Made:
     """
     direct = input_id(metrics.manifest, "checkpoint")
     if direct is not None:
-        return _Made(direct, None, None)
+        return _Made(_Networks(direct), None)
     ref = metrics.input(PREDICTIONS)
     if ref is None:
         raise _NoRate("its labels were not made by a command of vstc")
@@ -165,11 +194,7 @@ def _made_by(metrics: Source) -> _Made:
     manifest = _manifest(place)
     if manifest["id"] != ref["id"]:
         raise _NoRate(f"its predictions were made anew since: {ref['path']}")
-    return _Made(
-        input_id(manifest, "checkpoint"),
-        input_id(manifest, "refiner"),
-        _settings(manifest["config"]),
-    )
+    return _Made(_Networks.of(manifest), _settings(manifest["config"]))
 
 
 def _manifest(place: Path) -> dict[str, Any]:
