@@ -95,7 +95,7 @@ class ICNet(ICNetParts, SegmentationModel):
     def _aux_logits(
         self, maps: tuple[torch.Tensor, ...], num_aux: int | None
     ) -> tuple[torch.Tensor, ...]:
-        count = self.count_aux(len(maps[0]), num_aux)
+        count = self.count_aux(maps[0].shape[0], num_aux)
         if self.aux is None or count == 0:
             return ()
         return tuple(head(m[:count]) for head, m in zip(self.aux.values(), maps, strict=True))

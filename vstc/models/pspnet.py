@@ -78,7 +78,7 @@ class PSPNet(SegmentationModel):
         return logits
 
     def _aux_logits(self, middle: torch.Tensor, num_aux: int | None) -> tuple[torch.Tensor, ...]:
-        count = self.count_aux(len(middle), num_aux)
+        count = self.count_aux(middle.shape[0], num_aux)
         return (self.aux(middle[:count]),) if self.aux is not None and count else ()
 
 

@@ -67,9 +67,18 @@ class FullSizeLogits(nn.Module):
         super().__init__()
         model.drop_aux_head()
         self.model = model.eval()
+        self.rule = model.size_rule
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return scores (B, K, H, W) of RGB images (B, 3, H, W), 0..255."""
-        rule = self.model.size_rule
-        logits = self.model(pad_to_grid(images, rule)).logits
-        return logits_at_image_size(logits, size=(images.shape[-2], images.shape[-1]), rule=rule)
+        """Return scores (B, K, H, W) of RGB images (B, 3, H, W), uint8 or float, 0..255.
+
+        As ``pad_to_grid`` and ``logits_at_image_size`` do it, but without a branch on the size, so
+        that the exported program takes images of any size.
+        """
+        size = (images.shape[-2], images.shape[-1])
+        padded = (self.rule.next_side(size[0]), self.rule.next_side(size[1]))
+        for dim, side, padded_side in zip((-2, -1), size, padded, strict=True):
+            nearest = torch.arange(padded_side, device=images.device).clamp(max=side - 1)
+            images = images.index_select(dim, nearest)
+        logits = upsample_logits(self.model(images).logits, padded)
+        return F.pad(logits, (0, size[1] - padded[1], 0, size[0] - padded[0]))
