@@ -42,6 +42,7 @@ COMMANDS: tuple[tuple[str | None, str, str], ...] = (
     ("trimap", "export", "trimap_export"),
     ("trimap", "check", "trimap_check"),
     ("trimap", "evaluate", "trimap_evaluate"),
+    (None, "export", "export"),
     (None, "report", "report"),
     (None, "demo", "demo"),
     (None, "info", "info"),

@@ -373,7 +373,7 @@ def test_what_is_no_network_is_refused(
         return str(done.stderr)
 
     assert "no network at" in says(tmp_path / "none")
-    assert "exported program, which vstc cannot run" in says(tmp_path / "net.onnx")
+    assert "exported program of a kind that vstc cannot run" in says(tmp_path / "net.onnx")
     (tmp_path / "cut.pt").write_bytes((trained / "best.pt").read_bytes()[:5000])
     assert "is damaged" in says(tmp_path / "cut.pt")
     assert "is a vstc.flow" in says(make_other_artifact(tmp_path))

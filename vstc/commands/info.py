@@ -12,13 +12,17 @@ from vstc import options
 
 def command(
     artifact: Annotated[
-        Path | None, typer.Argument(help="Folder of an artifact; leave out for the environment.")
+        Path | None,
+        typer.Argument(
+            help="Folder of an artifact, or exported program; leave out for the environment."
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Show the environment, or an artifact with its ancestry and whether it is still whole.
 
-    Reads manifests; writes nothing. Exit 6 when a file or a parent has changed.
+    Reads manifests, and what exported programs say of themselves; writes nothing. Exit 6 when a
+    file or a parent has changed.
 
     $ vstc info runs/student
     """
@@ -32,6 +36,13 @@ def command(
 
         facts = environment() | {"cpu_threads": torch.get_num_threads()}
         console.result(facts, as_json=as_json, render=lambda: _environment_table(facts))
+        return
+    if artifact.suffix.lower() == ".pt2" and not artifact.is_dir():
+        from vstc.commands.export import program_table
+        from vstc.inference.programs.summary import summarize
+
+        told = summarize(artifact)
+        console.result(told, as_json=as_json, render=lambda: program_table(told))
         return
     lineage = trace(artifact)
     console.result(lineage.as_json(), as_json=as_json, render=lambda: _tree(lineage))

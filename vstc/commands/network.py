@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vstc.artifacts.workspace import Workspace
     from vstc.formats.dataset import Clip
     from vstc.inference.checkpoint import ClassTable
+    from vstc.inference.frame_streams import LiveStream
     from vstc.inference.inputs import FrameInput
     from vstc.inference.network import FrameNetwork
     from vstc.inference.settings import PseudoLabelSettings
@@ -104,7 +105,7 @@ def run_network(
         "existing": existing,
     }
     check_output(output, **artifact)
-    network, table = open_network(run, checkpoint=settings.checkpoint, device=device)
+    network, table = open_network(run, frame_input, checkpoint=settings.checkpoint, device=device)
     clips = frame_input.dataset.select(settings.split, limit=settings.limit)
     opened = Opened(network, table, frame_input, clips, workers or os.cpu_count() or 1)
     total = count(opened)
@@ -122,18 +123,28 @@ def run_network(
     console.result(shown, as_json=as_json, render=lambda: summary_table(shown))
 
 
-def open_network(run: Path, *, checkpoint: str, device: str) -> tuple[FrameNetwork, ClassTable]:
+def open_network(
+    run: Path, frames: FrameInput | LiveStream, *, checkpoint: str, device: str
+) -> tuple[FrameNetwork, ClassTable]:
     """Load a network and its classes.
 
+    Args:
+        run: Run folder, checkpoint or exported program.
+        frames: Stored frames name the classes of a program that does not name them itself.
+        checkpoint: ``best`` or ``last``; for run folders.
+        device: ``--device``.
+
     Raises:
-        InputError: There is no such run, or it is damaged.
+        InputError: There is no such network, or it is damaged.
         SetupError: The device is not there.
     """
-    from vstc.inference.checkpoint import load_network
+    from vstc.inference.inputs import FrameInput
     from vstc.inference.network import FrameNetwork, pick_device
+    from vstc.inference.programs.reading import open_trained
 
     place = pick_device(device)
-    trained = load_network(run, which=checkpoint)
+    dataset = frames.dataset if isinstance(frames, FrameInput) else None
+    trained = open_trained(run, which=checkpoint, dataset=dataset)
     network = FrameNetwork(trained.model, device=place, input_scale=trained.input_scale)
     return network, trained.table
 

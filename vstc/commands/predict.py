@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="Run folder or checkpoint.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, checkpoint or exported program.")],
     frames: Frames,
     output: OptionalOutput = None,
     stdout: Stdout = None,
@@ -125,7 +125,7 @@ def _prepare(
     from vstc.inference.predict import count_frames, predict_dataset, predict_live
     from vstc.inference.sinks.y4m_output import StdoutFormat, Y4mOutput
 
-    network, table = open_network(run, checkpoint=settings.checkpoint, device=device)
+    network, table = open_network(run, frames, checkpoint=settings.checkpoint, device=device)
     clips = []
     if isinstance(frames, FrameInput):
         clips = frames.dataset.select(settings.split, limit=settings.limit)

@@ -28,7 +28,8 @@ class NetworkPaths:
     """What the networks of a run are read from.
 
     Attributes:
-        key: Run folder, checkpoint, folder of labels, or the word ``labels`` for true ones.
+        key: Run folder, checkpoint, exported program, folder of labels, or the word ``labels``
+            for true ones.
         refiner: Run folder or checkpoint of a refiner.
         light: Run folder or checkpoint of a light network.
         flow: Stored flow; None computes it.
@@ -48,7 +49,7 @@ class NetworkPaths:
         """Tell whether key frames have ready labels instead of a network.
 
         Raises:
-            InputError: An exported program.
+            InputError: A program of a format that cannot be run here.
         """
         from vstc.evaluation.label_sources.opening import is_checkpoint
         from vstc.propagation.equipment import refuse_exported
@@ -170,8 +171,12 @@ class NetworkPaths:
             )
         return LabelEquipment(open_label_source(self.key, dataset), dataset, clips)
 
-    def open_models(self, settings: PropagateRunSettings) -> Equipment:
+    def open_models(self, settings: PropagateRunSettings, dataset: Dataset | None) -> Equipment:
         """Load the networks.
+
+        Args:
+            settings: What the run does.
+            dataset: The frames; it names the classes of a program that does not name them itself.
 
         Raises:
             ConfigError: One is missing or idle.
@@ -180,10 +185,11 @@ class NetworkPaths:
         """
         from vstc.inference.checkpoint import load_network
         from vstc.inference.network import pick_device
+        from vstc.inference.programs.reading import open_trained
         from vstc.propagation.equipment import ModelEquipment
 
         device = pick_device(self.device)
-        trained = load_network(Path(self.key), which=settings.checkpoint)
+        trained = open_trained(Path(self.key), which=settings.checkpoint, dataset=dataset)
         refiner = self.load_refiner(settings.checkpoint)
         if refiner is not None:
             refiner.require(trained)
@@ -276,7 +282,8 @@ def _open_equipment(
     from vstc.inference.inputs import FrameInput
 
     if not paths.has_labels:
-        return paths.open_models(settings)
+        dataset = frames.dataset if isinstance(frames, FrameInput) else None
+        return paths.open_models(settings, dataset)
     if not isinstance(frames, FrameInput):
         raise InputError(
             "labels cannot be the key frames of a pipe or a camera",

@@ -88,6 +88,11 @@ def read_checkpoint(path: Path, *, schema: str = SCHEMA) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"checkpoint not found: {path}")
+    if path.suffix.lower() == ".pt2":
+        raise InputError(
+            f"{path} is an exported program, but a checkpoint is needed here",
+            hint="give the run or the checkpoint that it was exported from",
+        )
     loaded = _load(path)
     content: dict[str, Any] = loaded if isinstance(loaded, dict) else {}
     found = content.get("schema")

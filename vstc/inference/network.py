@@ -156,7 +156,9 @@ class FrameNetwork:
     def at_frame_size(self, logits: torch.Tensor, prepared: NetworkInput) -> torch.Tensor:
         """Bring logits on the network's grid to the size of the frames, (B, C, H, W) float32."""
         padded, inner = prepared.images, prepared.inner
-        logits = upsample_logits(logits.float(), (padded.shape[2], padded.shape[3]))
+        logits = logits.float()
+        if logits.shape[2:] != padded.shape[2:]:
+            logits = upsample_logits(logits, (padded.shape[2], padded.shape[3]))
         logits = logits[:, :, : inner[0], : inner[1]]
         if prepared.is_mirrored:
             logits = logits.flip(3)

@@ -11,6 +11,7 @@ import torch
 
 from vstc.formats.dataset import LabelClass
 from vstc.inference.checkpoint import ClassTable, TrainedNetwork
+from vstc.inference.programs.model import ProgramModel
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class NetworkIdentity:
             model=network.model.name,
             table=network.table,
             input_scale=network.input_scale,
-            weights=fingerprint_weights(network.model.state_dict()),
+            weights=_known_weights(network) or fingerprint_weights(network.model.state_dict()),
         )
 
     @classmethod
@@ -93,3 +94,11 @@ def fingerprint_weights(state: Mapping[str, torch.Tensor]) -> str:
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _known_weights(network: TrainedNetwork) -> str | None:
+    """Return the fingerprint of the weights that a program was exported from, if it has one."""
+    model = network.model
+    if not isinstance(model, ProgramModel) or model.source is None:
+        return None
+    return model.source.weights

@@ -16,6 +16,7 @@ from vstc.errors import ConfigError, InputError
 from vstc.formats.dataset import Clip, Dataset
 from vstc.inference.checkpoint import ClassTable, TrainedNetwork
 from vstc.inference.network import FrameNetwork
+from vstc.inference.programs.model import ProgramModel
 from vstc.models.refiner import Refiner
 from vstc.models.score_merge import ScoreMerge
 from vstc.propagation.frames import FlowSource, PreparedFrame
@@ -24,7 +25,7 @@ from vstc.propagation.networks import KeyRequest, KeyResult, LabelKeys
 from vstc.propagation.settings import Mode, PropagateSettings
 from vstc.propagation.stages import Networks
 
-_EXPORTED = {".onnx", ".pt2", ".engine", ".torchscript"}
+_FOREIGN = {".onnx", ".engine", ".torchscript"}
 CPU = torch.device("cpu")
 
 
@@ -97,11 +98,18 @@ class ModelEquipment:
             device=device,
             input_scale=trained.input_scale * settings.network_scale,
         )
+        is_program = isinstance(trained.model, ProgramModel)
+        if is_program and refiner is not None and refiner.tap is not None:
+            raise InputError(
+                f"refiner {refiner.name} reads inner maps, which an exported program does not give",
+                hint="give the checkpoint, or a residual refiner: vstc refiner train --refiner "
+                "residual",
+            )
         keys = ModelKeys(frames, tap=None if refiner is None else refiner.tap)
         parts = Networks(
             keys,
             refiner=None if refiner is None else ModelRefiner(refiner, frames),
-            head=keys if refiner is None else None,
+            head=keys if refiner is None and not is_program else None,
             light=None if light is None else _light(light, trained.table, device),
             merge=_merge(merge, trained, device) if settings.mode is Mode.FUSION else None,
         )
@@ -185,16 +193,16 @@ class _ClipLabels:
 
 
 def refuse_exported(path: Path) -> None:
-    """Refuse a program that was exported from a network: none can be run here.
+    """Refuse a program of a format that cannot be run here.
 
     Raises:
         InputError: The path is one.
     """
-    if path.suffix.lower() in _EXPORTED:
+    if path.suffix.lower() in _FOREIGN:
         raise InputError(
-            f"{path} looks like an exported program, which vstc cannot run",
-            hint="give the checkpoint, or let the other program label key frames and give the "
-            "folder of those labels",
+            f"{path} looks like an exported program of a kind that vstc cannot run",
+            hint="export it with torch.export.save (.pt2), or let the other program label key "
+            "frames and give the folder of those labels",
         )
 
 

@@ -75,7 +75,8 @@ class Networks:
             ),
             (
                 settings.carries_feature and self.head is None,
-                f"mode={settings.mode} needs a network whose head can run alone, not labels",
+                f"mode={settings.mode} needs a network whose head can run alone: "
+                "a run or a checkpoint, neither labels nor an exported program",
             ),
             (is_fusion and self.light is None, "mode=fusion needs a light network"),
             (is_fusion and self.merge is None, "mode=fusion needs a merging layer"),

@@ -15,9 +15,10 @@ from vstc.data.labels import label_size
 from vstc.errors import InputError
 from vstc.evaluation.label_sources.strays import StrayIds
 from vstc.formats.dataset import Clip, Dataset, LabelClass
-from vstc.inference.checkpoint import BEST, LAST, checkpoint_ref, load_network
+from vstc.inference.checkpoint import BEST, LAST, checkpoint_ref
 from vstc.inference.live_labels import LiveLabels
 from vstc.inference.network import FrameNetwork, pick_device
+from vstc.inference.programs.reading import open_trained
 
 
 class CheckpointLabels:
@@ -25,7 +26,7 @@ class CheckpointLabels:
 
     Args:
         run: Run folder, of which the best checkpoint is taken (the last where there is no best),
-            or one checkpoint file.
+            or one checkpoint file, or an exported program.
         dataset: The frames, and the classes that the network must know.
         device: As of ``--device``.
         resize: Bring logits to the size of the labels before the best class is chosen; else to
@@ -43,7 +44,7 @@ class CheckpointLabels:
         path = run
         if run.is_dir():
             path = run / (BEST if (run / BEST).is_file() else LAST)
-        trained = load_network(path)
+        trained = open_trained(path, dataset=dataset)
         _refuse_other_classes(trained.table.classes, dataset, path)
         network = FrameNetwork(
             trained.model, device=pick_device(device), input_scale=trained.input_scale

@@ -20,7 +20,7 @@ from vstc.formats.dataset import KIND, Dataset
 TRUE_LABELS = "labels"
 CHECKPOINT_KIND = "vstc.checkpoint"
 _CHECKPOINTS = ("best.pt", "last.pt")
-_CHECKPOINT_SUFFIXES = frozenset({".pt", ".pth"})
+_CHECKPOINT_SUFFIXES = frozenset({".pt", ".pth", ".pt2"})
 _SCORE_SUFFIXES = frozenset({*HDF5_SUFFIXES, NPZ_SUFFIX})
 _FILE_HINTS = {
     ".png": "give the folder of the label maps",
@@ -80,7 +80,7 @@ def open_label_source(
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Tell whether a path is meant as a run folder or a checkpoint file."""
+    """Tell whether a path is meant as a run folder, a checkpoint file or an exported program."""
     if path.suffix.lower() in _CHECKPOINT_SUFFIXES and not path.is_dir():
         return True
     if (path / MANIFEST).is_file():
