@@ -89,6 +89,7 @@ def main(words: list[str], output: Path, moments: list[int], seed: int) -> None:
     import torch._dynamo  # the first optimizer imports it, which takes a second
 
     import vstc.inference.pseudo_label
+    import vstc.training.merge.train
     import vstc.training.refiner.train
     import vstc.training.train  # noqa: F401
 

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from vstc.training.merge.settings import MergeSettings
     from vstc.training.merge.train import MergeInputs, MergePlan
 
+_BESIDE = {
+    "mean": "the mean of both scores (vstc propagate --mode fusion without --merge)",
+    "carried": "the carried feature alone (vstc propagate --mode features)",
+    "light": "the light network alone (vstc predict)",
+}
+
 
 def train_merge_into(options: RunOptions, inputs: MergeInputs, settings: MergeSettings) -> None:
     """Train a merging layer into the output folder and print the summary."""
@@ -62,10 +68,16 @@ class _Merge:
         from vstc.training.merge.train import run_merge_training
 
         figures = run_merge_training(self._plan, workspace, workers=workers, advance=advance)
-        best, mean = figures["best_miou"], figures.get("best_miou_mean")
-        if best is not None and mean is not None and best < mean:
-            console.warn(
-                f"the layer (mIoU {best:.4f}) is worse than the mean of both scores ({mean:.4f}), "
-                "which vstc propagate takes without --merge"
-            )
+        for remark in _better_without(figures):
+            console.warn(remark)
         return figures
+
+
+def _better_without(figures: dict[str, Any]) -> list[str]:
+    """Say what has a better mIoU than the layer, one sentence each."""
+    best, remarks = figures["best_miou"], []
+    for name, what in _BESIDE.items():
+        value = figures.get(f"best_miou_{name}")
+        if best is not None and value is not None and value > best:
+            remarks.append(f"{what} has mIoU {value:.4f} here, the layer {best:.4f}")
+    return remarks
