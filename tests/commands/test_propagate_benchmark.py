@@ -228,3 +228,15 @@ def test_a_light_network_is_measured_in_fusion_alone(
     assert fused["parts"]["network"]["calls"] > 2  # as many as there are key frames
     roles = [ref["role"] for ref in read_manifest(tmp_path / "rates")["inputs"]]
     assert roles == ["checkpoint", "light", "dataset"]
+
+
+def test_an_exported_program_is_measured_as_a_network(
+    few: Path, trained: Path, tmp_path: Path, run: Any
+) -> None:
+    program = tmp_path / "network.pt2"
+    run("export", trained, "-o", program, "-q")
+    told = keep(run, program, few, tmp_path / "rates", "--json").json
+    assert [row["name"] for row in told["rows"]] == ["every frame", "evs-08", "balanced"]
+    (checkpoint, _) = read_manifest(tmp_path / "rates")["inputs"]
+    assert checkpoint["role"] == "checkpoint"
+    assert checkpoint["path"].endswith("network.pt2")

@@ -250,7 +250,8 @@ def _network(
 ) -> TrainedNetwork:
     from vstc.data.index.classes import infer_class_table
     from vstc.errors import ConfigError
-    from vstc.inference.checkpoint import ClassTable, TrainedNetwork, load_network
+    from vstc.inference.checkpoint import ClassTable, TrainedNetwork
+    from vstc.inference.programs.reading import open_trained
     from vstc.models.catalog import create_model
 
     if not how.has_random_weights:
@@ -259,7 +260,7 @@ def _network(
                 f"a benchmark needs a network, and {paths.key} is none",
                 hint="give a run folder or a checkpoint, or a model with --random-weights",
             )
-        return load_network(Path(paths.key), which=settings.checkpoint)
+        return open_trained(Path(paths.key), which=settings.checkpoint, dataset=dataset)
     classes = dataset.classes or list(infer_class_table(range(_RAW_CLASSES)).classes)
     model = create_model(paths.key, num_classes=len(classes), seed=0)
     return TrainedNetwork(model.eval(), ClassTable(classes, dataset.ignore_index), 1.0, 0)
