@@ -14,9 +14,14 @@ from tests.inference.programs.made_programs import Coarse, rewrite, save, save_c
 from tests.tiny_runs import write_run
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.images import encode_rgb
+from vstc.inference.checkpoint import REFINER_SCHEMA, load_network, write_checkpoint
+from vstc.inference.network_identity import NetworkIdentity
+from vstc.inference.refiner_checkpoint import describe_refiner
+from vstc.models.refiner_catalog import RefinerChoice, refiner_for
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUIET = ["--device", "cpu", "-q"]
+TRAINED_WITH = {"interval": 3, "mode": "evs", "refine": "every", "carry": "probabilities"}
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +238,51 @@ def test_modes_that_need_inner_maps_are_one_clear_error(
     for mode in ("features", "fusion"):
         assert "neither labels nor an exported program" in says("--mode", mode)
     assert not (tmp_path / "out").exists()
+
+
+def write_refiner(path: Path, network: Path, *, takes_feature: bool = False) -> Path:
+    trained = load_network(network)
+    choice = RefinerChoice(width=16, takes_feature=takes_feature)
+    refiner = refiner_for(trained.model, choice, seed=5)
+    with torch.no_grad():  # untrained, it would change nothing
+        for value in refiner.parameters():
+            value.add_(0.05)
+    identity = NetworkIdentity.of(trained, id="abc")
+    content = {
+        "step": 3,
+        "refiner": describe_refiner(refiner, identity, TRAINED_WITH),
+        "weights": refiner.state_dict(),
+    }
+    write_checkpoint(path, content, schema=REFINER_SCHEMA)
+    return path
+
+
+def test_a_residual_refiner_of_the_checkpoint_repairs_labels_of_the_program(
+    moving_dataset: Path, trained: Path, program: Path, tmp_path: Path, run: Any
+) -> None:
+    refiner = write_refiner(tmp_path / "refiner.pt", trained)
+    for name, network in (("run", trained), ("program", program)):
+        shown = run(
+            *("propagate", network, moving_dataset, "-o", tmp_path / name, "--split", "val"),
+            *("--refiner", refiner, *QUIET, "--json"),
+        ).json
+        assert shown["refined_frames"] > 0
+    assert digests(tmp_path / "program") == digests(tmp_path / "run")
+
+
+def test_refiners_of_another_network_or_with_inner_maps_are_refused(
+    moving_dataset: Path, trained: Path, program: Path, foreign: Path, tmp_path: Path, run: Any
+) -> None:
+    def says(network: Path, refiner: Path) -> str:
+        words = ["propagate", network, moving_dataset, "-o", tmp_path / "out", *QUIET]
+        return str(run(*words, "--refiner", refiner, code=3).stderr)
+
+    other = write_run(tmp_path / "other", moving_dataset, seed=8)
+    refiner = write_refiner(tmp_path / "refiner.pt", other)
+    assert "it was trained beside other weights" in says(program, refiner)
+    assert "the network is program" in says(foreign, refiner)
+    said = says(program, write_refiner(tmp_path / "tapped.pt", trained, takes_feature=True))
+    assert "reads inner maps, which an exported program does not give" in said
 
 
 def test_what_needs_a_checkpoint_says_so(

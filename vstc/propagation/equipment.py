@@ -102,8 +102,8 @@ class ModelEquipment:
         if is_program and refiner is not None and refiner.tap is not None:
             raise InputError(
                 f"refiner {refiner.name} reads inner maps, which an exported program does not give",
-                hint="give the checkpoint, or a residual refiner: vstc refiner train --refiner "
-                "residual",
+                hint="give the checkpoint, or a refiner that needs none: vstc refiner train "
+                "--refiner residual --set refiner.feature=false",
             )
         keys = ModelKeys(frames, tap=None if refiner is None else refiner.tap)
         parts = Networks(

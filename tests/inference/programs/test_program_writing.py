@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.moving import CLASSES
-from vstc.errors import CheckFailed, InputError
+from vstc.errors import CheckFailed, InputError, SetupError
 from vstc.inference.checkpoint import ClassTable, TrainedNetwork
 from vstc.inference.network import FrameNetwork
 from vstc.inference.programs import writing
@@ -64,24 +64,23 @@ def test_it_says_what_it_is(program: Path) -> None:
     loaded = load_program(program)
     assert loaded.table == ClassTable(CLASSES, 255)
     assert (loaded.input_scale, loaded.step, loaded.model.name) == (0.5, 12, "pspnet-tiny")
-    extra = {"vstc.json": ""}
-    torch.export.load(program, extra_files=extra)
-    described = json.loads(extra["vstc.json"])
-    assert described["source"] == SOURCE.model_dump()
-    assert described["pixels"]["is_inside"] is True
-    assert described["pixels"]["mean"] == pytest.approx([123.675, 116.28, 103.53])
-    assert "uint8 (N, 3, H, W)" in described["calling"]
 
 
 @torch.no_grad()
-def test_plain_torch_runs_it_on_images_of_any_size(program: Path) -> None:
-    module = torch.export.load(program).module()
+def test_plain_torch_runs_it_on_images_of_any_size_and_finds_the_description(program: Path) -> None:
+    extra = {"vstc.json": ""}
+    module = torch.export.load(program, extra_files=extra).module()
     network = FrameNetwork(trained().model, device=torch.device("cpu"))
     for shape in [(1, 33, 41), (2, 40, 26)]:
         frames = random_frames(*shape)
         scores = module(torch.from_numpy(frames).permute(0, 3, 1, 2))
         assert scores.dtype == torch.float32
         torch.testing.assert_close(scores, network.logits(list(frames)), rtol=1e-4, atol=1e-4)
+    described = json.loads(extra["vstc.json"])
+    assert described["source"] == SOURCE.model_dump()
+    assert described["pixels"]["is_inside"] is True
+    assert described["pixels"]["mean"] == pytest.approx([123.675, 116.28, 103.53])
+    assert "uint8 (N, 3, H, W)" in described["calling"]
 
 
 @pytest.mark.slow
@@ -108,6 +107,15 @@ def test_a_program_that_says_something_else_is_not_written(
     with pytest.raises(CheckFailed, match="was not written"):
         write(tmp_path / "net.pt2", trained(), size=(24, 40))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_torch_that_pickles_weights_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "__version__", "2.8.1+cpu")
+    with pytest.raises(SetupError, match=r"2\.8\.1\+cpu stores weights") as caught:
+        write(tmp_path / "net.pt2", trained())
+    assert "torch>=2.9" in str(caught.value.hint)
 
 
 def test_a_network_that_allows_no_free_sizes_is_told_to_name_one(

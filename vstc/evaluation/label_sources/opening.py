@@ -28,7 +28,7 @@ _FILE_HINTS = {
     ".hdf5": "give the folder of the files <clip>.hdf5",
     ".npz": "give the folder of the files <clip>/<frame>.npz",
     ".zip": "unpack it and give the folder",
-    ".onnx": "only checkpoints of vstc can be run; predict with the other program first",
+    ".onnx": "checkpoints and .pt2 programs can be run; predict with the other program first",
     ".json": "vstc evaluate instances judges YouTube-VIS results",
 }
 
@@ -44,8 +44,8 @@ def open_label_source(
     """Open predictions, whatever they are.
 
     Args:
-        predictions: The word ``labels`` for the true labels; a run folder or checkpoint file; or
-            a folder of label maps or class scores.
+        predictions: The word ``labels`` for the true labels; a run folder, a checkpoint file or
+            an exported program; or a folder of label maps or class scores.
         dataset: The data set that was predicted.
         format: What the files of a folder hold.
         device: Where a checkpoint runs, as of ``--device``.

@@ -1,8 +1,8 @@
 """Open a ``.pt2`` file as data: its graph is JSON, its weights are raw bytes, nothing is run.
 
 ``torch.export.load`` is not made for files of strangers: it unpickles weights, constants and sample
-inputs, evaluates text as Python (sizes, guards), calls any function whose name stands in the graph,
-and loads compiled libraries. Here none of that happens. Of the archive only these members are read:
+inputs, evaluates text as Python (sizes, guards), and loads compiled libraries. Here none of that
+happens. Of the archive only these members are read:
 the graph (``models/NAME.json``), raw tensors with their tables (``data/weights``,
 ``data/constants``), and our description (``extra/vstc.json``).
 """

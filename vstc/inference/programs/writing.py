@@ -12,7 +12,7 @@ import torch
 from torch.export import Dim
 
 from vstc.artifacts.atomic import atomic_path
-from vstc.errors import CheckFailed, InputError
+from vstc.errors import CheckFailed, InputError, SetupError
 from vstc.inference.checkpoint import TrainedNetwork
 from vstc.inference.programs.archive import DESCRIPTION, read_archive
 from vstc.inference.programs.description import (
@@ -27,6 +27,7 @@ from vstc.models.segmentation_model import SegmentationModel, SizeRule
 
 # Of the largest score; kernels of another memory layout add up in another order.
 LARGEST_DIFFERENCE = 1e-3
+OLDEST_TORCH = (2, 9)
 _EXTRA = DESCRIPTION.removeprefix("extra/")
 
 
@@ -89,10 +90,16 @@ def write_program(
         size: The only height and width that it takes; None takes any.
 
     Raises:
+        SetupError: This version of torch is too old.
         InputError: The network cannot be exported for all sizes.
         CheckFailed: The file says something else than the network.
         OutputError: The disk is full or the folder cannot be written.
     """
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < OLDEST_TORCH:
+        raise SetupError(
+            f"torch {torch.__version__} stores weights of programs as pickles",
+            hint="pip install 'torch>={}.{}'".format(*OLDEST_TORCH),
+        )
     view = FullSizeLogits(model)
     program = _export(view, size)
     text = json.dumps(description.as_json(), indent=2, sort_keys=True)
