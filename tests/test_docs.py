@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,14 @@ def anchors(text: str) -> set[str]:
 
 
 def shell_commands(text: str) -> Iterator[list[str]]:
-    """The words of every `vstc` line in the shell blocks of a page."""
+    """The words of every call of `vstc` in the shell blocks of a page, those in pipes too."""
     for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
-            if words and words[0].endswith("vstc"):
-                yield words[1:]
+            for is_pipe, call in groupby(words, key="|".__eq__):
+                name, *rest = call
+                if not is_pipe and name.endswith("vstc"):
+                    yield rest
 
 
 @cache
