@@ -297,6 +297,7 @@ def _cases(
     """Make the operating points; where a refiner is needed and none given, an untrained one."""
     from vstc.propagation.benchmark import PER_FRAME, BenchmarkCase, per_frame_settings
     from vstc.propagation.equipment import ModelEquipment
+    from vstc.propagation.run import check_run
     from vstc.propagation.settings import Mode
 
     _refuse_idle(networks, settings)
@@ -314,8 +315,7 @@ def _cases(
             merge=networks.merge if fuses else None,
         )
         flows = paths.open_flows(chosen.propagation, frames.dataset)
-        source = None if flows is None else flows.of(frames.clip)
-        equipment.networks(frames.clip, source).check(chosen.propagation)
+        check_run(equipment, flows, [frames.clip], chosen)
         cases.append(BenchmarkCase(name, chosen, equipment, flows))
     return cases
 
