@@ -11,9 +11,9 @@ from vstc.inference.network import FrameNetwork
 from vstc.models.catalog import create_model
 from vstc.models.grids import Grid
 from vstc.models.refiner_catalog import RefinerChoice, refiner_for
+from vstc.models.score_merge import ScoreMerge
 from vstc.propagation.engine import Propagator
 from vstc.propagation.frames import prepare_frame
-from vstc.models.score_merge import ScoreMerge
 from vstc.propagation.model_networks import ModelKeys, ModelRefiner, cells_in_frame
 from vstc.propagation.networks import KeyRequest, RefinerInput
 from vstc.propagation.settings import PropagateSettings

@@ -17,11 +17,11 @@ import torch
 from tests.propagation.moving_frames import NUM_CLASSES, ColorKeys, panning, true_keys
 from vstc.errors import ConfigError, InputError
 from vstc.inference.frame_streams import StreamFrame
+from vstc.models.score_merge import ScoreMerge
 from vstc.propagation.clock import Part, PartClock
 from vstc.propagation.engine import Propagated, Propagator
 from vstc.propagation.frames import ComputedFlow, PreparedFrame, StepMaps
 from vstc.propagation.made_ahead import MapsAhead
-from vstc.models.score_merge import ScoreMerge
 from vstc.propagation.network_thread import NetworkThread
 from vstc.propagation.networks import RefinerInput
 from vstc.propagation.pipeline import AnyFrame, DrawnFrame, MissingFrame, Pipeline
