@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
+from torch._decomp import get_decompositions
 from torch.export import Dim
 
 from tests.inference.programs.made_programs import ANY_IMAGES, CLASSES, Coarse, save, save_coarse
@@ -17,6 +18,7 @@ from vstc.inference.programs.archive import read_archive
 from vstc.inference.programs.description import Pixels
 from vstc.inference.programs.graph import ProgramGraph
 from vstc.inference.programs.model import ProgramModel
+from vstc.inference.programs.operators import find_operation
 from vstc.models.pixels import IMAGENET_RGB
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -172,6 +174,23 @@ def test_operators_of_many_kinds_compute_what_they_should(tmp_path: Path) -> Non
     images = torch.randn(1, 3, 32, 24, generator=torch.Generator().manual_seed(0))
     found = ProgramGraph(read_archive(path))(images)
     torch.testing.assert_close(found, network(images))
+
+
+@torch.no_grad()
+def test_decomposed_programs_run_and_their_indices_are_checked(tmp_path: Path) -> None:
+    class Enlarged(Coarse):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return enlarged(super().forward(images), (21, 19))
+
+    network, images = Enlarged().eval(), torch.rand(1, 3, 20, 18)
+    table = get_decompositions([torch.ops.aten.upsample_bilinear2d.vec])
+    program = torch.export.export(network, (images,)).run_decompositions(table)
+    assert "aten._unsafe_index.Tensor" in {str(node.target) for node in program.graph.nodes}
+    torch.export.save(program, tmp_path / "net.pt2")
+    found = ProgramGraph(read_archive(tmp_path / "net.pt2"))(images)
+    torch.testing.assert_close(found, network(images))
+    checked = find_operation("torch.ops.aten._unsafe_index.Tensor")
+    assert checked is torch.ops.aten.index.Tensor
 
 
 class TwoInputs(Coarse):

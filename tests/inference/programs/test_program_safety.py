@@ -246,6 +246,13 @@ def test_other_files_are_refused(good: Path, tmp_path: Path) -> None:
     assert "exported program" in refusal(tmp_path / "jit.pt2")
 
 
+def test_archives_of_older_versions_are_told_apart(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "old.pt2", "w") as archive:
+        archive.writestr("serialized_state_dict.pt", b"pickle")
+        archive.writestr("version", b"5.1")
+    assert "is no exported program, or of torch before 2.8" in refusal(tmp_path / "old.pt2")
+
+
 def test_damaged_files_are_refused_with_one_clear_error(good: Path, tmp_path: Path) -> None:
     whole = bytearray(good.read_bytes())
     chooser = random.Random(1)

@@ -113,7 +113,9 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
     """Return the members by their names below the archive's one folder."""
     members = {}
     for entry in archive.infolist():
-        name = entry.filename.partition("/")[2]
+        _, has_root, name = entry.filename.partition("/")
+        if not has_root:
+            raise InputError(f"{path} is no exported program, or of torch before 2.8", hint=_AGAIN)
         if name in members:
             raise _refused(path, f"it holds {name} twice")
         # Also no zip bomb: what is stored is as large as the file.

@@ -67,6 +67,9 @@ _ATEN_TARGET = re.compile(r"torch\.ops\.aten\.(\w+)\.(\w+)")
 _OWN: dict[str, Operation] = {
     # A program traced from contiguous images says `view` where channels-last ones need a copy.
     "torch.ops.aten.view.default": torch.Tensor.reshape,
+    # Decomposed programs leave out the check that an index lies within the tensor.
+    "torch.ops.aten._unsafe_index.Tensor": torch.ops.aten.index.Tensor,
+    "torch.ops.prims.convert_element_type.default": torch.Tensor.to,
     "_operator.add": operator.add,
     "_operator.sub": operator.sub,
     "_operator.mul": operator.mul,
