@@ -207,6 +207,58 @@ def test_no_operator_on_the_list_is_given_the_name_of_a_file() -> None:
     assert words <= names <= words | texts
 
 
+ONES, FEW = torch.ones(8), torch.ones(2)
+IMAGES, WORDS = torch.ones(1, 8, 4, 4), torch.ones(1, 1, 5, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "fitting", "faulty"),
+    [
+        (
+            "_native_batch_norm_legit_no_training.default",
+            [IMAGES, ONES, ONES, ONES, ONES, 0.1, 1e-5],
+            [IMAGES, ONES, ONES, FEW, ONES, 0.1, 1e-5],
+        ),
+        (
+            "scaled_dot_product_attention.default",
+            [WORDS, WORDS, WORDS],
+            [WORDS, WORDS, WORDS[:, :, :3]],
+        ),
+        (
+            "grid_sampler.default",
+            [IMAGES, torch.zeros(1, 2, 2, 2), 0, 0, False],
+            [IMAGES, torch.zeros(1, 2, 2, 2), 7, 0, False],
+        ),
+    ],
+)
+def test_operators_that_trust_their_arguments_are_given_fitting_ones(
+    name: str, fitting: list[Any], faulty: list[Any]
+) -> None:
+    """Torch reads beyond the tensors here and says nothing."""
+    call: Any = find_operation(f"torch.ops.aten.{name}")
+    plain, _, overload = name.partition(".")
+    expected = getattr(getattr(torch.ops.aten, plain), overload)(*fitting)
+    torch.testing.assert_close(call(*fitting), expected)
+    assert call._schema.name == f"aten::{plain}"
+    with pytest.raises(ValueError, match="is given|no such modes"):
+        call(*faulty)
+
+
+@pytest.mark.parametrize("name", ["gather", "index_select", "embedding", "index"])
+def test_indices_beyond_a_tensor_are_refused(name: str) -> None:
+    beyond = torch.tensor([99])
+    arguments: list[Any] = {
+        "gather": [ONES, 0, beyond],
+        "index_select": [ONES, 0, beyond],
+        "embedding": [IMAGES[0, 0], beyond],
+        "index": [ONES, [beyond]],
+    }[name]
+    target = "_unsafe_index.Tensor" if name == "index" else f"{name}.default"
+    call: Any = find_operation(f"torch.ops.aten.{target}")
+    with pytest.raises((RuntimeError, IndexError), match="out of|OUT OF"):
+        call(*arguments)
+
+
 def test_a_tensor_that_reaches_beyond_its_bytes_is_refused(good: Path, tmp_path: Path) -> None:
     for change in ({"sizes": [{"as_int": 10**6}]}, {"storage_offset": {"as_int": 10**9}}):
         table = json.loads(member(good, WEIGHTS))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from vstc.errors import InputError
+from vstc.inference.programs.checked import with_checks
 
 Operation = Callable[..., Any]
 
@@ -48,7 +49,7 @@ _SHAPES = """
 view _unsafe_view reshape view_as reshape_as permute transpose t swapaxes movedim flatten unflatten
 squeeze unsqueeze expand expand_as broadcast_to repeat repeat_interleave tile cat concat stack
 hstack vstack split split_with_sizes chunk tensor_split unbind slice select narrow index
-index_select gather take_along_dim masked_select diagonal triu tril meshgrid contiguous clone alias
+index_select gather masked_select diagonal triu tril meshgrid contiguous clone alias
 detach detach_ lift_fresh_copy to _to_copy type_as
 zeros ones full arange linspace scalar_tensor zeros_like ones_like full_like new_zeros new_ones
 new_full eye sym_size sym_numel sym_stride sym_storage_offset
@@ -131,5 +132,4 @@ def find_operation(target: str) -> Operation | None:
     packet = getattr(torch.ops.aten, found[1], None)
     if packet is None or found[2] not in packet.overloads():
         raise InputError(f"this version of torch does not know its operator {target[:80]}")
-    operation: Operation = getattr(packet, found[2])
-    return operation
+    return with_checks(found[1], getattr(packet, found[2]))
