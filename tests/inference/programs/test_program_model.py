@@ -193,6 +193,21 @@ def test_decomposed_programs_run_and_their_indices_are_checked(tmp_path: Path) -
     assert checked is torch.ops.aten.index.Tensor
 
 
+def test_a_program_with_parts_without_gradients_is_told_how_to_export(tmp_path: Path) -> None:
+    class Partly(Coarse):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            with torch.no_grad():
+                images = images - images.mean()
+            return super().forward(images)
+
+    images = torch.rand(1, 3, 8, 8)
+    torch.export.save(torch.export.export(Partly().eval(), (images,)), tmp_path / "net.pt2")
+    with pytest.raises(InputError, match="turns gradients on or off") as caught:
+        opened(tmp_path / "net.pt2")
+    assert "torch.no_grad()" in str(caught.value.hint)
+    assert opened(save(Partly().eval(), tmp_path / "net.pt2", images)).num_classes == CLASSES
+
+
 class TwoInputs(Coarse):
     def forward(self, images: torch.Tensor, more: torch.Tensor) -> torch.Tensor:
         return super().forward(images + more)

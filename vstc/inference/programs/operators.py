@@ -65,6 +65,7 @@ _ATEN = frozenset(
 # Checks that exporting adds; on another device than that of the export they would not hold.
 _CHECKS = re.compile(r"torch\.ops\.aten\.(_assert\w*|sym_constrain_range\w*)\.\w+")
 _ATEN_TARGET = re.compile(r"torch\.ops\.aten\.(\w+)\.(\w+)")
+_NO_GRAD = "torch.ops.higher_order.wrap_with_set_grad_enabled"
 _OWN: dict[str, Operation] = {
     # A program traced from contiguous images says `view` where channels-last ones need a copy.
     "torch.ops.aten.view.default": torch.Tensor.reshape,
@@ -122,6 +123,11 @@ def find_operation(target: str) -> Operation | None:
     if target in _OWN:
         return _OWN[target]
     found = _ATEN_TARGET.fullmatch(target)
+    if target == _NO_GRAD:
+        raise InputError(
+            "a part of it turns gradients on or off",
+            hint="export it with them off: with torch.no_grad(): torch.export.export(...)",
+        )
     if found is None or found[1] not in _ATEN or "out" in found[2].split("_"):
         raise InputError(
             f"it uses the operator {target[:80]}, which is not one of those that networks for "
