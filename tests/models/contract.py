@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from vstc.models.catalog import MODELS, create_model
+from vstc.models.folding import fold_batch_norms
 from vstc.models.resize import FullSizeLogits
 from vstc.models.segmentation_model import SegmentationModel
 
@@ -119,6 +120,19 @@ class ModelContract:
         assert not torch.equal(other(images).logits, model.eval()(images).logits)
         other.load_state_dict(model.state_dict())
         assert torch.equal(other(images).logits, model(images).logits)
+
+    @torch.no_grad()
+    def test_folded_batch_norms_change_nothing_but_their_number(self, model):
+        images = random_images(1)
+        model(random_images(2, seed=1))  # statistics that are not those of a new network
+        folded = fold_batch_norms(model.eval())
+        assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+        expected, found = model(images), folded(images)
+        scale = float(expected.features.abs().max())
+        torch.testing.assert_close(
+            found.features, expected.features, rtol=1e-3, atol=1e-5 * max(scale, 1)
+        )
+        assert torch.equal(found.logits.argmax(1), expected.logits.argmax(1))
 
     def features_of(self, model, pixels):
         """Return the features of pixels as the network's input wants them."""

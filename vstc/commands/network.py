@@ -145,7 +145,7 @@ def open_network(
     place = pick_device(device)
     dataset = frames.dataset if isinstance(frames, FrameInput) else None
     trained = open_trained(run, which=checkpoint, dataset=dataset)
-    network = FrameNetwork(trained.model, device=place, input_scale=trained.input_scale)
+    network = FrameNetwork.of_trained(trained.model, device=place, input_scale=trained.input_scale)
     return network, trained.table
 
 

@@ -73,7 +73,7 @@ def plan_efficiency(
     device = pick_device(settings.device)
     trained = load_network(checkpoint, which=settings.checkpoint)
     trained.model.drop_aux_head()
-    network = FrameNetwork(trained.model, device=device, input_scale=trained.input_scale)
+    network = FrameNetwork.of_trained(trained.model, device=device, input_scale=trained.input_scale)
     plan = EfficiencyPlan(network, settings, inputs, output, existing)
     if output is not None:
         check_output(output, **plan.artifact())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from vstc.errors import SetupError
+from vstc.models.folding import fold_batch_norms
 from vstc.models.resize import pad_to_grid, upsample_logits
 from vstc.models.segmentation_model import SegmentationModel
 
@@ -104,6 +105,13 @@ class FrameNetwork:
         self.model = place(model.eval(), device)
         self.device = device
         self.input_scale = input_scale
+
+    @classmethod
+    def of_trained(
+        cls, model: SegmentationModel, *, device: torch.device, input_scale: float = 1.0
+    ) -> FrameNetwork:
+        """Run a network that learns no more: faster, from a copy with its batch norms folded."""
+        return cls(fold_batch_norms(model.eval()), device=device, input_scale=input_scale)
 
     @torch.inference_mode()
     def probabilities(

@@ -93,7 +93,7 @@ class ModelEquipment:
                 f"the merging layer would never be used: mode is {settings.mode}",
                 hint="--mode fusion, or leave out --merge",
             )
-        frames = FrameNetwork(
+        frames = FrameNetwork.of_trained(
             trained.model,
             device=device,
             input_scale=trained.input_scale * settings.network_scale,
@@ -210,7 +210,9 @@ def _light(light: TrainedNetwork, table: ClassTable, device: torch.device) -> Mo
     names = [[entry.name for entry in one.classes] for one in (table, light.table)]
     if names[0] != names[1]:
         raise InputError("the key network and the light network differ in their classes")
-    return ModelKeys(FrameNetwork(light.model, device=device, input_scale=light.input_scale))
+    return ModelKeys(
+        FrameNetwork.of_trained(light.model, device=device, input_scale=light.input_scale)
+    )
 
 
 def _merge(merge: ScoreMerge | None, trained: TrainedNetwork, device: torch.device) -> ScoreMerge:

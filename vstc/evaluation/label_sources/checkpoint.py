@@ -46,7 +46,7 @@ class CheckpointLabels:
             path = run / (BEST if (run / BEST).is_file() else LAST)
         trained = open_trained(path, dataset=dataset)
         _refuse_other_classes(trained.table.classes, dataset, path)
-        network = FrameNetwork(
+        network = FrameNetwork.of_trained(
             trained.model, device=pick_device(device), input_scale=trained.input_scale
         )
         size_of = partial(label_size, dataset)
