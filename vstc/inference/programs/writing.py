@@ -22,6 +22,7 @@ from vstc.inference.programs.description import (
     ProgramSource,
 )
 from vstc.inference.programs.graph import ProgramGraph
+from vstc.models.folding import fold_batch_norms
 from vstc.models.resize import FullSizeLogits
 from vstc.models.segmentation_model import SegmentationModel, SizeRule
 
@@ -84,7 +85,8 @@ def write_program(
     normalisation and the way to the network's grid and back are inside.
 
     Args:
-        model: The network; its auxiliary heads are dropped.
+        model: The network; of a copy the auxiliary heads are dropped and the batch norms folded,
+            as where vstc runs it itself.
         path: The file to write.
         description: What the file says of itself.
         size: The only height and width that it takes; None takes any.
@@ -100,7 +102,7 @@ def write_program(
             f"torch {torch.__version__} stores weights of programs as pickles",
             hint="pip install 'torch>={}.{}'".format(*OLDEST_TORCH),
         )
-    view = FullSizeLogits(model)
+    view = FullSizeLogits(fold_batch_norms(model.eval()))
     program = _export(view, size)
     text = json.dumps(description.as_json(), indent=2, sort_keys=True)
     buffer = io.BytesIO()
