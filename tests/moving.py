@@ -17,7 +17,7 @@ from vstc.formats.dataset import (
     load_dataset,
     write_dataset,
 )
-from vstc.formats.flow_hdf5 import FlowDirection, FlowInfo, FlowWriter
+from vstc.formats.flow.hdf5 import FlowDirection, FlowInfo, FlowWriter
 from vstc.formats.images import encode_labels, encode_rgb
 
 Array8 = NDArray[np.uint8]

@@ -15,7 +15,7 @@ from vstc.data.index.camvid import find_camvid
 from vstc.errors import InputError, SetupError
 from vstc.formats.dataset import Clip, Dataset, DatasetRecord, LabelClass, write_dataset
 from vstc.formats.images import encode_labels, encode_rgb
-from vstc.formats.motion_vectors import MotionVectorReader
+from vstc.formats.video.motion_vectors import MotionVectorReader
 
 STEP = (4, -3)
 PALETTE = np.zeros((256, 3), np.uint8)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vstc.formats.dataset import load_dataset
 from vstc.formats.frames import FrameReader
-from vstc.formats.video import VideoWriter
+from vstc.formats.video.files import VideoWriter
 
 Run = Any
 

@@ -7,9 +7,9 @@ import pytest
 
 from tests.flow.moving_plane import make_dataset
 from vstc.formats.dataset import write_dataset
-from vstc.formats.flo import read_flo, write_flo
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
-from vstc.formats.kitti_flow import read_kitti_flow, write_kitti_flow
+from vstc.formats.flow.hdf5 import FlowArchive, FlowDirection
+from vstc.formats.flow.kitti import read_kitti_flow, write_kitti_flow
+from vstc.formats.flow.middlebury import read_flo, write_flo
 
 NEXT_TO_PREV = FlowDirection.NEXT_TO_PREV
 

@@ -19,8 +19,8 @@ from tests.formats.instance_forms.archives import (
 )
 from vstc.errors import InputError
 from vstc.formats.images import encode_gray, encode_rgb, read_labels
-from vstc.formats.instance_store import InstanceArchive
-from vstc.formats.rle import decode_mask, parse_rle
+from vstc.formats.objects.rle import decode_mask, parse_rle
+from vstc.formats.objects.store import InstanceArchive
 
 Run = Callable[..., Any]
 FORMS = ("davis", "files", "youtube-vis", "coco", "sa-v", "panoptic")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.instances.archives import masks_of_map, shuffled, write_archive
-from vstc.formats.instance_store import InstanceArchive
+from vstc.formats.objects.store import InstanceArchive
 
 SIZE = (48, 64)
 

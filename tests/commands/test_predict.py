@@ -19,7 +19,7 @@ from vstc.formats.cityscapes import CITYSCAPES_CLASSES
 from vstc.formats.dataset import load_dataset, write_dataset
 from vstc.formats.images import encode_rgb, read_color_labels, read_labels
 from vstc.formats.label_encoding import CITYSCAPES_LABEL_IDS
-from vstc.formats.video import VideoWriter
+from vstc.formats.video.files import VideoWriter
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUIET = ["--device", "cpu", "-q"]

@@ -23,8 +23,8 @@ from tests.tiny_runs import write_run
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.class_scores import ScoreFile
 from vstc.formats.images import encode_rgb, overlay_labels, read_labels
-from vstc.formats.video import VideoReader, VideoWriter
-from vstc.formats.y4m import Y4mReader, Y4mWriter
+from vstc.formats.video.files import VideoReader, VideoWriter
+from vstc.formats.video.y4m import Y4mReader, Y4mWriter
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUIET = ["--device", "cpu", "-q"]

@@ -27,8 +27,8 @@ from vstc.formats.class_scores import ScoreFile
 from vstc.formats.dataset import class_palette, load_dataset
 from vstc.formats.images import encode_labels, encode_rgb, read_labels
 from vstc.formats.propagation_log import read_propagation_log
-from vstc.formats.video import VideoReader, VideoWriter
-from vstc.formats.y4m import Y4mReader, Y4mWriter
+from vstc.formats.video.files import VideoReader, VideoWriter
+from vstc.formats.video.y4m import Y4mReader, Y4mWriter
 from vstc.propagation.engine import Propagator
 from vstc.propagation.equipment import ModelEquipment
 from vstc.propagation.frames import ComputedFlow

@@ -14,10 +14,10 @@ from tests.moving import write_moving_dataset
 from tests.tiny_runs import write_run
 from vstc.artifacts.lineage import trace
 from vstc.artifacts.manifest import read_manifest
-from vstc.formats.video import VideoWriter
-from vstc.propagation.operating_points import operating_point
+from vstc.formats.video.files import VideoWriter
+from vstc.propagation.measuring.artifact import read_rates
+from vstc.propagation.measuring.operating_points import operating_point
 from vstc.propagation.presets import PRESETS
-from vstc.propagation.rates_artifact import read_rates
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 HOW = ["--benchmark", "--device", "cpu", "-q"]

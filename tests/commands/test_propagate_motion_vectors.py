@@ -14,7 +14,7 @@ from tests.moving import write_moving_dataset
 from tests.tiny_runs import write_run
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.images import read_labels
-from vstc.formats.video import VideoWriter
+from vstc.formats.video.files import VideoWriter
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 HOW = ["--flow-method", "motion-vectors", "--device", "cpu", "-q"]

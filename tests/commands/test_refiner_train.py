@@ -12,7 +12,7 @@ from tests.moving import draw_scene, write_flow, write_moving_dataset
 from tests.tiny_runs import write_run
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.dataset import load_dataset
-from vstc.formats.flow_hdf5 import FlowDirection
+from vstc.formats.flow.hdf5 import FlowDirection
 from vstc.inference.checkpoint import load_network
 from vstc.inference.refiner_checkpoint import load_refiner
 from vstc.training.log import read_log

@@ -16,7 +16,7 @@ import torch
 from tests.moving import CLASSES, draw_scene, write_flow, write_moving_dataset
 from vstc.artifacts.manifest import read_manifest
 from vstc.formats.dataset import class_palette, load_dataset
-from vstc.formats.flow_hdf5 import FlowDirection
+from vstc.formats.flow.hdf5 import FlowDirection
 from vstc.formats.images import encode_labels
 from vstc.inference.checkpoint import load_network, read_checkpoint
 

@@ -15,7 +15,7 @@ from vstc.data.check import CheckReport, check_dataset, count_units
 from vstc.data.check_time import time_faults
 from vstc.data.index.camvid import find_camvid
 from vstc.formats.dataset import Clip, Dataset, DatasetRecord, LabelClass, VideoFrame
-from vstc.formats.video import VideoWriter
+from vstc.formats.video.files import VideoWriter
 
 CLASSES = [
     LabelClass(id=0, name="road", color=(128, 64, 128)),

@@ -12,7 +12,7 @@ from vstc.data.index.summary import summarise
 from vstc.data.index.video import VideoSettings, find_video
 from vstc.errors import InputError
 from vstc.formats.dataset import Dataset, VideoFrame
-from vstc.formats.video import VideoWriter
+from vstc.formats.video.files import VideoWriter
 
 
 def save_video(path: Path, frames: int) -> Path:

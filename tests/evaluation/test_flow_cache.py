@@ -12,7 +12,7 @@ from vstc.evaluation.flow_sources.computed import ComputedFlow
 from vstc.evaluation.flow_sources.source import FlowNeeds
 from vstc.flow.providers import make_provider
 from vstc.formats.dataset import dataset_ref
-from vstc.formats.flow_hdf5 import flow_path
+from vstc.formats.flow.hdf5 import flow_path
 
 METHOD = "dis-ultrafast"
 BOTH = FlowNeeds(next_to_prev=True)

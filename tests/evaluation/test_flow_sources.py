@@ -13,8 +13,8 @@ from vstc.evaluation.flow_sources.flo_folder import FloFolderFlow
 from vstc.evaluation.flow_sources.source import FlowNeeds
 from vstc.evaluation.flow_sources.stored import StoredFlow
 from vstc.flow.providers import make_provider
-from vstc.formats.flo import write_flo
-from vstc.formats.flow_hdf5 import FlowDirection, FlowInfo, FlowWriter
+from vstc.formats.flow.hdf5 import FlowDirection, FlowInfo, FlowWriter
+from vstc.formats.flow.middlebury import write_flo
 from vstc.formats.frames import FrameReader
 
 BOTH = FlowNeeds(next_to_prev=True)

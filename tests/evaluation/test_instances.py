@@ -26,10 +26,10 @@ from vstc.evaluation.instances.plan import holds_tracks, plan_instances
 from vstc.evaluation.instances.run import check_instances, run_instances
 from vstc.evaluation.instances.settings import InstanceSettings
 from vstc.evaluation.instances.sources import MaskTracks
-from vstc.formats.id_masks import read_id_masks
 from vstc.formats.images import encode_gray
-from vstc.formats.rle import encode_mask
-from vstc.formats.video_tracks import Video
+from vstc.formats.objects.id_masks import read_id_masks
+from vstc.formats.objects.rle import encode_mask
+from vstc.formats.objects.tracks import Video
 from vstc.metrics.track_matching import TrackOverlaps
 from vstc.options import ExistingOutput
 

@@ -5,7 +5,7 @@ import pytest
 from vstc.errors import InputError
 from vstc.flow.evaluate import endpoint_error, evaluate_provider, find_truths
 from vstc.flow.providers import make_provider
-from vstc.formats.kitti_flow import SparseFlow
+from vstc.formats.flow.kitti import SparseFlow
 
 # End-point error mean and median of OpenCV 5.0, recorded with the data.
 RECORDED = {

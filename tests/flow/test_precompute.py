@@ -16,8 +16,8 @@ from vstc.flow.precompute import precompute_flow, skipped_note
 from vstc.flow.providers import make_provider
 from vstc.flow.settings import PrecomputeSettings
 from vstc.formats.dataset import Clip, Dataset, DatasetRecord, LabelClass, VideoFrame
-from vstc.formats.flow_hdf5 import FlowDirection, FlowReader
-from vstc.formats.video import VideoWriter
+from vstc.formats.flow.hdf5 import FlowDirection, FlowReader
+from vstc.formats.video.files import VideoWriter
 
 NEXT_TO_PREV = FlowDirection.NEXT_TO_PREV
 PREV_TO_NEXT = FlowDirection.PREV_TO_NEXT

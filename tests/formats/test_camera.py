@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vstc.errors import InputError, SetupError
-from vstc.formats.camera import CameraReader
+from vstc.formats.video.camera import CameraReader
 
 
 class FakeCapture:

@@ -9,9 +9,9 @@ import pytest
 
 from tests.formats.coded_videos import FakeAv, encode, fake_frame, moving_texture, vectors
 from vstc.errors import InputError, SetupError
-from vstc.formats.coded_video import CodedVideoReader
-from vstc.formats.motion_vectors import MotionVectorReader
-from vstc.formats.video import VideoReader, VideoWriter
+from vstc.formats.video.coded_frames import CodedVideoReader
+from vstc.formats.video.files import VideoReader, VideoWriter
+from vstc.formats.video.motion_vectors import MotionVectorReader
 
 SIZE = (16, 32)
 

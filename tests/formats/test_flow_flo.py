@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vstc.errors import InputError
-from vstc.formats.flo import flo_size, known_flow, read_flo, write_flo
+from vstc.formats.flow.middlebury import flo_size, known_flow, read_flo, write_flo
 
 FLOWS = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
     lambda size: arrays(np.float32, (*size, 2), elements=st.floats(-1e5, 1e5, width=32))

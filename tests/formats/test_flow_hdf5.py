@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vstc.errors import InputError
-from vstc.formats.flow_chunks import LARGEST, decode_flow_chunk
-from vstc.formats.flow_hdf5 import (
+from vstc.formats.flow.chunks import LARGEST, decode_flow_chunk
+from vstc.formats.flow.hdf5 import (
     Compression,
     FlowArchive,
     FlowDirection,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vstc.errors import InputError
-from vstc.formats.kitti_flow import read_kitti_flow, write_kitti_flow
+from vstc.formats.flow.kitti import read_kitti_flow, write_kitti_flow
 
 
 @given(seed=st.integers(0, 10_000))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vstc.errors import InputError
-from vstc.formats.h264 import is_referred_to, read_header, split_units
+from vstc.formats.video.h264 import is_referred_to, read_header, split_units
 
 # What libx264 wrote into .mp4 for refs=1 bf=0, refs=3 bf=0 and by default, and into .ts for refs=1.
 ONE = "0164001effe100186764001eacb406c1ef37080000030008000003018078b1750100" + "0568ef0f2c8b"

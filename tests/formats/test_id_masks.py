@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vstc.errors import InputError
-from vstc.formats.id_masks import is_void, read_id_masks
 from vstc.formats.images import encode_gray, encode_labels, encode_rgb
+from vstc.formats.objects.id_masks import is_void, read_id_masks
 
 PALETTE = np.arange(768, dtype=np.uint8).reshape(256, 3)
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from vstc.errors import InputError
-from vstc.formats.instance_store import (
+from vstc.formats.objects.rle import decode_mask, encode_mask
+from vstc.formats.objects.store import (
     ClipWriter,
     FrameInstances,
     InstanceArchive,
@@ -20,7 +21,6 @@ from vstc.formats.instance_store import (
     clip_file,
     write_index,
 )
-from vstc.formats.rle import decode_mask, encode_mask
 
 NAMES = ("00000", "00001", "00002")
 CLIP = InstanceClip("dance/a", 6, 9, 25.0, NAMES, tuple(f"dance/a/{n}.jpg" for n in NAMES))

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vstc.errors import InputError
-from vstc.formats import json_stream
-from vstc.formats.json_stream import JsonFile
+from vstc.formats.objects import json_stream
+from vstc.formats.objects.json_stream import JsonFile
 
 numbers = st.integers(-(2**40), 2**40) | st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(

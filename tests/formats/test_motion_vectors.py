@@ -20,9 +20,9 @@ from tests.formats.coded_videos import (
 )
 from vstc.errors import InputError, SetupError
 from vstc.flow.remap import warp_to_target
-from vstc.formats.motion_field import dense_motion
-from vstc.formats.motion_vectors import MotionVectorReader, require_motion_vectors
-from vstc.formats.video import VideoReader
+from vstc.formats.video.files import VideoReader
+from vstc.formats.video.motion_field import dense_motion
+from vstc.formats.video.motion_vectors import MotionVectorReader, require_motion_vectors
 
 MADE_BY_X264_WITH_3_REFERENCES = bytes.fromhex(
     "0164001effe100196764001eacb201b07bcdc2000003000200000300601e2c5c9001000668ebc3cb22c0"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from vstc.errors import ConfigError
-from vstc.formats import pipe
+from vstc.formats.video import pipe
 
 
 class Stdin:
@@ -92,7 +92,7 @@ def test_a_terminal_is_refused(name: str, opening: object, monkeypatch: pytest.M
 
 def test_what_is_written_is_on_its_way_at_once() -> None:
     code = (
-        "import sys, time\nfrom vstc.formats.pipe import standard_output, write_all\n"
+        "import sys, time\nfrom vstc.formats.video.pipe import standard_output, write_all\n"
         "sys.stdout.write('first ')\n"
         "write_all(standard_output(), b'second')\n"
         "import os; os._exit(0)"

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vstc.errors import InputError
-from vstc.formats.polygons import polygons_to_rle
-from vstc.formats.rle import decode_mask, encode_mask
+from vstc.formats.objects.polygons import polygons_to_rle
+from vstc.formats.objects.rle import decode_mask, encode_mask
 
 CASES = json.loads((Path(__file__).parent / "goldens" / "polygons.json").read_text())["cases"]
 coordinates = st.floats(-10, 40, allow_nan=False)

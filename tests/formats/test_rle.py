@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from vstc.errors import InputError
-from vstc.formats.rle import (
+from vstc.formats.objects.rle import (
     Rle,
     compress_counts,
     decode_mask,

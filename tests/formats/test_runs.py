@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vstc.formats.rle import encode_mask
-from vstc.formats.runs import NO_RUNS, join_frames, num_pixels, runs_by_id, shared_pixels
+from vstc.formats.objects.rle import encode_mask
+from vstc.formats.objects.runs import NO_RUNS, join_frames, num_pixels, runs_by_id, shared_pixels
 
 shapes = st.tuples(st.integers(1, 10), st.integers(1, 10))
 id_maps = shapes.flatmap(lambda hw: arrays(np.uint8, hw, elements=st.integers(0, 3)))

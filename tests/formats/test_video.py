@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vstc.errors import InputError, OutputError
-from vstc.formats.video import VideoReader, VideoWriter
+from vstc.formats.video.files import VideoReader, VideoWriter
 
 SIZE = (48, 64)
 
@@ -222,7 +222,7 @@ def test_a_full_disk_is_an_error_though_the_encoder_says_nothing(tmp_path: Path)
     """A limit on the size of files stands for the disk; another process takes it on."""
     code = (
         "import resource, signal, sys\nimport numpy as np\nfrom pathlib import Path\n"
-        "from vstc.formats.video import VideoWriter\n"
+        "from vstc.formats.video.files import VideoWriter\n"
         "random = np.random.default_rng(0)\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"

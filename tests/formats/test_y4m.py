@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from tests.formats.test_yuv import exact_rgb
 from tests.formats.y4m_streams import CHROMA, planes, spread, stream
 from vstc.errors import InputError, OutputError
-from vstc.formats.y4m import Y4mReader, Y4mWriter
-from vstc.formats.yuv import Matrix, YuvColors
+from vstc.formats.video.y4m import Y4mReader, Y4mWriter
+from vstc.formats.video.yuv import Matrix, YuvColors
 
 SIZE = (6, 10)
 TWO = stream([planes("420jpeg", SIZE, seed=seed) for seed in range(2)], size=SIZE)

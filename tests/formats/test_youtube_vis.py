@@ -20,8 +20,8 @@ from tests.formats.video_files import (
     write_json,
 )
 from vstc.errors import InputError
-from vstc.formats.rle import decode_mask
-from vstc.formats.youtube_vis import read_ground_truth, read_results
+from vstc.formats.objects.rle import decode_mask
+from vstc.formats.objects.youtube_vis import read_ground_truth, read_results
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vstc.formats.yuv import (
+from vstc.formats.video.yuv import (
     ChromaGrid,
     Matrix,
     YuvColors,

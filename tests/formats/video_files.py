@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from vstc.formats.rle import encode_mask
+from vstc.formats.objects.rle import encode_mask
 
 HEIGHT, WIDTH, LENGTH = 12, 20, 3
 

@@ -20,8 +20,8 @@ from vstc.errors import ConfigError, InputError
 from vstc.formats.dataset import load_dataset
 from vstc.formats.frames import FrameReader
 from vstc.formats.images import encode_rgb
-from vstc.formats.video import VideoWriter
-from vstc.formats.y4m import Y4mReader
+from vstc.formats.video.files import VideoWriter
+from vstc.formats.video.y4m import Y4mReader
 from vstc.inference import inputs
 from vstc.inference.frame_streams import CameraStream, ClipStream, FrameStream, Y4mStream
 from vstc.inference.inputs import FrameInput, is_live, open_input

@@ -18,7 +18,7 @@ from vstc.errors import InputError, OutputError
 from vstc.formats.class_scores import ScoreFile
 from vstc.formats.dataset import LabelClass
 from vstc.formats.images import overlay_labels, read_color_labels, read_labels
-from vstc.formats.y4m import Y4mReader
+from vstc.formats.video.y4m import Y4mReader
 from vstc.inference.checkpoint import ClassTable
 from vstc.inference.results import FrameResult, ResultSink, Size, open_sinks
 from vstc.inference.sinks.in_thread import InThread

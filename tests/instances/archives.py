@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstc.artifacts.workspace import open_artifact
-from vstc.formats.instance_index import KIND
-from vstc.formats.instance_store import (
+from vstc.formats.objects.index import KIND
+from vstc.formats.objects.rle import runs_to_rle
+from vstc.formats.objects.runs import runs_by_id
+from vstc.formats.objects.store import (
     ClipWriter,
     FrameInstances,
     InstanceCategory,
@@ -18,8 +20,6 @@ from vstc.formats.instance_store import (
     InstanceMask,
     write_index,
 )
-from vstc.formats.rle import runs_to_rle
-from vstc.formats.runs import runs_by_id
 
 CATEGORIES = (InstanceCategory(0, "object"), InstanceCategory(1, "other"))
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics.slow_video_ap import slow_scores
-from vstc.formats.rle import decode_mask, parse_rle
+from vstc.formats.objects.rle import decode_mask, parse_rle
 from vstc.metrics.track_matching import IOU_THRESHOLDS, TrackOverlaps, match_tracks
 from vstc.metrics.video_ap import VideoAveragePrecision
 

@@ -12,7 +12,7 @@ from tests.moving import write_moving_dataset
 from vstc.errors import InputError
 from vstc.formats.dataset import load_dataset
 from vstc.formats.frames import FrameReader
-from vstc.propagation.benchmark_frames import BenchmarkFrames, FrameSupply, forth_and_back
+from vstc.propagation.measuring.frames import BenchmarkFrames, FrameSupply, forth_and_back
 from vstc.propagation.presets import preset
 
 

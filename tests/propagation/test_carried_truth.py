@@ -14,7 +14,7 @@ from vstc.errors import ConfigError, InputError
 from vstc.formats.dataset import Clip, Dataset, DatasetRecord, LabelClass, write_dataset
 from vstc.formats.images import encode_labels, encode_rgb
 from vstc.metrics.confusion import ConfusionMatrix
-from vstc.propagation.carried_truth import carry_truth, look_ahead_miou
+from vstc.propagation.measuring.carried_truth import carry_truth, look_ahead_miou
 from vstc.propagation.settings import PropagateSettings
 
 STEP = (2, 1)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vstc.propagation.carry import (
+from vstc.propagation.carrying.carry import (
     Interpolation,
     age_by_one,
     carry_ids,
@@ -22,7 +22,7 @@ from vstc.propagation.carry import (
     resize_ids,
     resize_scores,
 )
-from vstc.propagation.maps import identity_map, map_from_flow, map_to_tensor, scale_map
+from vstc.propagation.carrying.maps import identity_map, map_from_flow, map_to_tensor, scale_map
 
 CPU = torch.device("cpu")
 

@@ -12,8 +12,9 @@ from vstc.errors import InputError
 from vstc.flow.pipeline import FlowPlan
 from vstc.flow.precompute import precompute_flow
 from vstc.flow.providers import make_provider
-from vstc.formats.flow_hdf5 import FlowDirection, flow_path
+from vstc.formats.flow.hdf5 import FlowDirection, flow_path
 from vstc.formats.frames import FrameReader
+from vstc.propagation.carrying.maps import identity_map
 from vstc.propagation.frames import (
     ComputedFlow,
     StoredFlow,
@@ -21,7 +22,6 @@ from vstc.propagation.frames import (
     scaled_size,
     step_maps,
 )
-from vstc.propagation.maps import identity_map
 from vstc.propagation.settings import PropagateSettings
 
 STEP = (4, -2)

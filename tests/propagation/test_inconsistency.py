@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vstc.propagation.inconsistency import (
+from vstc.propagation.carrying.inconsistency import (
     Doubt,
     StepMaps,
     attention,
@@ -19,7 +19,7 @@ from vstc.propagation.inconsistency import (
     settle,
     spread,
 )
-from vstc.propagation.maps import identity_map, map_against_flow, map_from_flow
+from vstc.propagation.carrying.maps import identity_map, map_against_flow, map_from_flow
 
 SIZE = (24, 32)
 

@@ -13,8 +13,8 @@ from tests.propagation.moving_frames import panning
 from vstc.flow.providers import make_provider
 from vstc.metrics.warping import warp_labels
 from vstc.models.grids import Grid
-from vstc.propagation.carry import carry_ids
-from vstc.propagation.maps import (
+from vstc.propagation.carrying.carry import carry_ids
+from vstc.propagation.carrying.maps import (
     compose_map_tensors,
     compose_maps,
     identity_map,

@@ -10,16 +10,16 @@ import torch
 
 from tests.formats.coded_videos import FakeAv, encode, fake_frame, vectors
 from tests.propagation.moving_frames import HEIGHT, WIDTH, ColorKeys, PanFlow, panning
-from vstc.formats.coded_video import CodedVideoReader
 from vstc.formats.dataset import Clip, Dataset, DatasetRecord, VideoFrame
-from vstc.formats.motion_field import FrameVectors
+from vstc.formats.video.coded_frames import CodedVideoReader
+from vstc.formats.video.motion_field import FrameVectors
+from vstc.propagation.carrying.inconsistency import gather_doubt, no_doubt
 from vstc.propagation.engine import Propagator
 from vstc.propagation.frames import prepare_frame, step_maps
-from vstc.propagation.inconsistency import gather_doubt, no_doubt
 from vstc.propagation.motion_flow import MotionVectorFlow, MotionVectorFlows, open_clip
-from vstc.propagation.pipeline import Pipeline
 from vstc.propagation.settings import PropagateSettings
 from vstc.propagation.stages import Networks
+from vstc.propagation.threads.pipeline import Pipeline
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 STEP = (4, 2)

@@ -11,7 +11,7 @@ from tests.formats.coded_videos import FakeAv, encode, fake_frame, vectors
 from tests.propagation.moving_frames import panning, true_keys
 from vstc.errors import InputError, SetupError
 from vstc.formats.dataset import Clip, Dataset, DatasetRecord, VideoFrame
-from vstc.formats.video import VideoReader
+from vstc.formats.video.files import VideoReader
 from vstc.propagation.engine import Propagator
 from vstc.propagation.frames import prepare_frame
 from vstc.propagation.motion_flow import MotionVectorFlow, MotionVectorFlows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vstc.propagation.operating_points import (
+from vstc.propagation.measuring.operating_points import (
     changed_keys,
     operating_point,
     plain_point,

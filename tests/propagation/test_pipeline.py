@@ -21,13 +21,13 @@ from vstc.models.score_merge import ScoreMerge
 from vstc.propagation.clock import Part, PartClock
 from vstc.propagation.engine import Propagated, Propagator
 from vstc.propagation.frames import ComputedFlow, PreparedFrame, StepMaps
-from vstc.propagation.made_ahead import MapsAhead
-from vstc.propagation.network_thread import NetworkThread
 from vstc.propagation.networks import RefinerInput
-from vstc.propagation.pipeline import AnyFrame, DrawnFrame, MissingFrame, Pipeline
 from vstc.propagation.presets import preset
 from vstc.propagation.settings import PropagateSettings
 from vstc.propagation.stages import Networks
+from vstc.propagation.threads.made_ahead import MapsAhead
+from vstc.propagation.threads.networks import NetworkThread
+from vstc.propagation.threads.pipeline import AnyFrame, DrawnFrame, MissingFrame, Pipeline
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Image = np.ndarray | None

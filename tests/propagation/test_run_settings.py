@@ -10,13 +10,13 @@ import torch
 
 from vstc.config import resolve
 from vstc.errors import ConfigError
-from vstc.formats.flow_hdf5 import FlowDirection
+from vstc.formats.flow.hdf5 import FlowDirection
 from vstc.propagation.clip_writer import Threads
 from vstc.propagation.flows import directions_needed
-from vstc.propagation.forecast import Forecast
 from vstc.propagation.presets import PRESETS, preset
 from vstc.propagation.run_settings import PropagateRunSettings, choose_settings
 from vstc.propagation.settings import PropagateSettings
+from vstc.propagation.threads.forecast import Forecast
 
 PREV, NEXT = FlowDirection.NEXT_TO_PREV, FlowDirection.PREV_TO_NEXT
 

@@ -6,8 +6,7 @@ import pytest
 
 from vstc.config import resolve
 from vstc.errors import ConfigError
-from vstc.propagation.presets import PAPER_TABLE, PRESETS, preset
-from vstc.propagation.rates import (
+from vstc.propagation.measuring.rates import (
     PAPER_MIOU,
     PAPER_RATES,
     PartTimes,
@@ -15,6 +14,7 @@ from vstc.propagation.rates import (
     rate_in_paper,
     rate_sequential,
 )
+from vstc.propagation.presets import PAPER_TABLE, PRESETS, preset
 from vstc.propagation.settings import Mode, PropagateSettings, Refine, Scheme, Warping
 
 

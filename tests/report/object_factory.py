@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vstc.artifacts.workspace import open_artifact
-from vstc.formats.instance_store import (
+from vstc.formats.objects.rle import encode_mask
+from vstc.formats.objects.store import (
     ClipWriter,
     FrameInstances,
     InstanceCategory,
@@ -17,7 +18,6 @@ from vstc.formats.instance_store import (
     InstanceMask,
     write_index,
 )
-from vstc.formats.rle import encode_mask
 from vstc.trimaps.export import export_trimaps, plan_export
 from vstc.trimaps.settings import ExportSettings
 

@@ -9,9 +9,9 @@ from typing import Any
 from tests.report.factory import make_metrics
 from vstc.artifacts.manifest import InputRef, input_ref
 from vstc.artifacts.workspace import open_artifact
-from vstc.propagation.operating_points import operating_point, plain_point, preset_of
+from vstc.propagation.measuring.artifact import KIND, SCHEMA_VERSION, keep_rates
+from vstc.propagation.measuring.operating_points import operating_point, plain_point, preset_of
 from vstc.propagation.presets import preset
-from vstc.propagation.rates_artifact import KIND, SCHEMA_VERSION, keep_rates
 from vstc.propagation.run_settings import PropagateRunSettings, Propagation
 from vstc.propagation.settings import PropagateSettings
 

@@ -13,7 +13,7 @@ from tests.report.factory import CLASSES
 from vstc.artifacts.manifest import input_ref
 from vstc.artifacts.workspace import open_artifact
 from vstc.formats.dataset import Clip, Dataset, DatasetRecord, load_dataset, write_dataset
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection, FlowInfo, FlowWriter, flow_path
+from vstc.formats.flow.hdf5 import FlowArchive, FlowDirection, FlowInfo, FlowWriter, flow_path
 from vstc.formats.images import encode_labels, encode_rgb
 from vstc.report.flicker import ChangeFinder, LabelFolder, find_unrest
 from vstc.report.page import build_page

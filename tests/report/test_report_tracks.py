@@ -10,7 +10,7 @@ import pytest
 
 from tests.report.object_factory import DISCS, FRAMES, HEIGHT, WIDTH, disc, make_instances
 from vstc.errors import InputError
-from vstc.formats.instance_store import InstanceArchive
+from vstc.formats.objects.store import InstanceArchive
 from vstc.report.objects import track_color
 from vstc.report.tracksurvey import survey_clip
 

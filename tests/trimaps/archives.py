@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tests.trimaps.pictures import disc
 from vstc.formats.images import encode_gray, encode_rgb
-from vstc.formats.instance_store import (
+from vstc.formats.objects.rle import encode_mask
+from vstc.formats.objects.store import (
     ClipWriter,
     FrameInstances,
     InstanceCategory,
@@ -19,7 +20,6 @@ from vstc.formats.instance_store import (
     InstanceMask,
     write_index,
 )
-from vstc.formats.rle import encode_mask
 
 Array8 = NDArray[np.uint8]
 SIZE = (60, 80)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.trimaps.pictures import masks, opacities, square
-from vstc.formats.rle import encode_mask
+from vstc.formats.objects.rle import encode_mask
 from vstc.trimaps.kept_core import keep_core
 from vstc.trimaps.object_trimap import object_trimap
 from vstc.trimaps.patch import Window, patch_of_image, patch_of_mask

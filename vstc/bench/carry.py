@@ -10,9 +10,9 @@ from typing import Any
 from vstc.bench.coded_clips import Encoding, can_encode, coded_flow
 from vstc.errors import ConfigError, InputError, unknown_name
 from vstc.formats.dataset import Clip, Dataset
-from vstc.formats.motion_vectors import require_motion_vectors
-from vstc.propagation.carried_truth import CarriedScore, carry_truth, look_ahead_miou
+from vstc.formats.video.motion_vectors import require_motion_vectors
 from vstc.propagation.frames import FlowSource
+from vstc.propagation.measuring.carried_truth import CarriedScore, carry_truth, look_ahead_miou
 from vstc.propagation.schedule import frames_from_past
 from vstc.propagation.settings import MOTION_VECTORS, PropagateSettings
 

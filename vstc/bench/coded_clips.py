@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from vstc.errors import InputError, SetupError
-from vstc.formats.coded_pictures import import_av
 from vstc.formats.dataset import Clip, Dataset
 from vstc.formats.frames import FrameReader
+from vstc.formats.video.coded_pictures import import_av
 from vstc.propagation.motion_flow import MotionVectorFlow
 
 _FPS = 15

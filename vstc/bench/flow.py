@@ -19,7 +19,7 @@ from vstc.flow.pipeline import FlowPlan, FrameSource
 from vstc.flow.precompute import precompute_flow
 from vstc.flow.providers import make_provider, one_opencv_thread
 from vstc.formats.dataset import Clip, Dataset, DatasetRecord, LabelClass
-from vstc.formats.flow_hdf5 import Compression, FlowDirection, flow_path
+from vstc.formats.flow.hdf5 import Compression, FlowDirection, flow_path
 from vstc.formats.images import encode_rgb
 
 Array8 = NDArray[np.uint8]

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from vstc.artifacts.atomic import atomic_write_bytes
 from vstc.bench.cost import stopwatch
 from vstc.flow.providers import one_opencv_thread
-from vstc.formats.instance_store import (
+from vstc.formats.objects.rle import Rle, encode_mask
+from vstc.formats.objects.store import (
     ClipWriter,
     FrameInstances,
     InstanceCategory,
@@ -24,7 +25,6 @@ from vstc.formats.instance_store import (
     InstanceMask,
     write_index,
 )
-from vstc.formats.rle import Rle, encode_mask
 from vstc.trimaps.export import export_trimaps, plan_export
 from vstc.trimaps.layout import encode_flat
 from vstc.trimaps.object_trimap import ObjectTrimap, object_trimap

@@ -33,7 +33,7 @@ def command(
     from vstc.artifacts.workspace import check_output, open_artifact
     from vstc.errors import unknown_name
     from vstc.flow.exchange import FileFormat, export_field, exported_fields
-    from vstc.formats.flow_hdf5 import KIND, FlowArchive
+    from vstc.formats.flow.hdf5 import KIND, FlowArchive
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
     if file_format not in list(FileFormat):

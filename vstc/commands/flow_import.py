@@ -36,7 +36,7 @@ def command(
     from vstc.errors import InputError
     from vstc.flow.exchange import import_clip
     from vstc.formats.dataset import dataset_ref, load_dataset
-    from vstc.formats.flow_hdf5 import KIND, flow_path
+    from vstc.formats.flow.hdf5 import KIND, flow_path
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
     clips = load_dataset(dataset).select(split)

@@ -11,7 +11,7 @@ from vstc import options
 
 if TYPE_CHECKING:
     from vstc.formats.dataset import Dataset
-    from vstc.formats.flow_hdf5 import FlowArchive
+    from vstc.formats.flow.hdf5 import FlowArchive
 
 _PICTURES = 4
 
@@ -48,7 +48,7 @@ def command(
     from vstc.artifacts.manifest import InputRef, input_ref
     from vstc.artifacts.workspace import check_output, open_artifact
     from vstc.flow.inspect import FlowInspector
-    from vstc.formats.flow_hdf5 import KIND, FlowArchive
+    from vstc.formats.flow.hdf5 import KIND, FlowArchive
     from vstc.formats.images import encode_rgb
 
     console.set_verbosity(quiet=quiet, verbose=verbose)

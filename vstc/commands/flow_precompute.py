@@ -63,7 +63,7 @@ def command(
     from vstc.flow.precompute import precompute_flow, skipped_note
     from vstc.flow.settings import PrecomputeSettings
     from vstc.formats.dataset import dataset_ref, load_dataset
-    from vstc.formats.flow_hdf5 import KIND, flow_path
+    from vstc.formats.flow.hdf5 import KIND, flow_path
 
     console.set_verbosity(quiet=quiet, verbose=verbose)
     flags: dict[str, Any] = {

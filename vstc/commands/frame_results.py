@@ -168,7 +168,7 @@ def run_on_frames(
     """
     from vstc import console
     from vstc.artifacts.workspace import check_output
-    from vstc.formats.pipe import standard_output
+    from vstc.formats.video.pipe import standard_output
     from vstc.inference.inputs import FrameInput, open_input
 
     outlet = None

@@ -34,7 +34,7 @@ def command(
     """
     from vstc import console
     from vstc.config import resolve
-    from vstc.formats.instance_store import InstanceArchive
+    from vstc.formats.objects.store import InstanceArchive
     from vstc.instances.exchange.exporting import clips_to_export, export_instances
     from vstc.instances.exchange.settings import ExportSettings
 

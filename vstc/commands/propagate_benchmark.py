@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vstc.inference.inputs import FrameInput
     from vstc.models.refiner import Refiner
     from vstc.models.score_merge import ScoreMerge
-    from vstc.propagation.benchmark import BenchmarkCase
-    from vstc.propagation.benchmark_frames import BenchmarkFrames
+    from vstc.propagation.measuring.benchmark import BenchmarkCase
+    from vstc.propagation.measuring.frames import BenchmarkFrames
     from vstc.propagation.run_settings import PropagateRunSettings
     from vstc.propagation.settings import PropagateSettings
 
@@ -131,9 +131,9 @@ def benchmark_presets(
     from vstc.artifacts.workspace import check_output
     from vstc.commands.propagate_benchmark_result import tables
     from vstc.inference.network import pick_device
-    from vstc.propagation.benchmark import run_benchmark
     from vstc.propagation.clip_writer import Threads
-    from vstc.propagation.rates_artifact import KIND, keep_rates
+    from vstc.propagation.measuring.artifact import KIND, keep_rates
+    from vstc.propagation.measuring.benchmark import run_benchmark
 
     _refuse_place(target)
     settings = {name: choose(name) for name in how.names}
@@ -229,7 +229,7 @@ def _given_frames(
 ) -> BenchmarkFrames:
     from vstc.commands.training import parse_crop
     from vstc.errors import unknown_name
-    from vstc.propagation.benchmark_frames import DEFAULT_FRAMES, BenchmarkFrames
+    from vstc.propagation.measuring.frames import DEFAULT_FRAMES, BenchmarkFrames
 
     for name in how.left_out:
         if name not in _WITHOUT:
@@ -295,8 +295,8 @@ def _cases(
     device: Any,
 ) -> list[BenchmarkCase]:
     """Make the operating points; where a refiner is needed and none given, an untrained one."""
-    from vstc.propagation.benchmark import PER_FRAME, BenchmarkCase, per_frame_settings
     from vstc.propagation.equipment import ModelEquipment
+    from vstc.propagation.measuring.benchmark import PER_FRAME, BenchmarkCase, per_frame_settings
     from vstc.propagation.run import check_run
     from vstc.propagation.settings import Mode
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
-from vstc.propagation.rates_artifact import title
+from vstc.propagation.measuring.artifact import title
 
 _PARTS = ("decode", "flow", "warp", "network", "refiner", "draw", "write")
 

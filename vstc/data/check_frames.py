@@ -16,7 +16,7 @@ from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, LabelClass, VideoFrame
 from vstc.formats.images import bit_depth, image_size, read_rgb
 from vstc.formats.label_encoding import LabelEncoding
-from vstc.formats.video import VideoReader
+from vstc.formats.video.files import VideoReader
 
 # Counts of cv2.calcHist are float32, exact up to here.
 _EXACT_PIXELS = 2**24

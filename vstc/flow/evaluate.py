@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from vstc.errors import InputError
 from vstc.flow.providers import FlowProvider
 from vstc.flow.remap import Flow
-from vstc.formats.flo import known_flow, read_flo
+from vstc.formats.flow.kitti import SparseFlow, read_kitti_flow
+from vstc.formats.flow.middlebury import known_flow, read_flo
 from vstc.formats.images import read_rgb
-from vstc.formats.kitti_flow import SparseFlow, read_kitti_flow
 
 _TRUTH_NAMES = ("flow_gt.flo", "flow_gt.png")
 OUTLIER_PIXELS = 3.0

@@ -17,9 +17,9 @@ import numpy as np
 from vstc.errors import InputError
 from vstc.flow.remap import Flow
 from vstc.formats.dataset import Clip
-from vstc.formats.flo import known_flow, read_flo, write_flo
-from vstc.formats.flow_hdf5 import FlowDirection, FlowInfo, FlowReader, FlowWriter
-from vstc.formats.kitti_flow import read_kitti_flow, write_kitti_flow
+from vstc.formats.flow.hdf5 import FlowDirection, FlowInfo, FlowReader, FlowWriter
+from vstc.formats.flow.kitti import read_kitti_flow, write_kitti_flow
+from vstc.formats.flow.middlebury import known_flow, read_flo, write_flo
 
 
 class FileFormat(StrEnum):

@@ -15,7 +15,7 @@ from vstc.flow.pictures import error_picture, flow_picture, in_grid, titled
 from vstc.flow.remap import Flow, warp_to_target
 from vstc.flow.statistics import FlowStatistics, field_statistics, summarise
 from vstc.formats.dataset import Dataset
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection, FlowInfo, FlowReader
+from vstc.formats.flow.hdf5 import FlowArchive, FlowDirection, FlowInfo, FlowReader
 from vstc.formats.frames import FrameReader
 
 Array8 = NDArray[np.uint8]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from vstc.errors import InputError
 from vstc.flow.providers import FlowProvider, FlowWorker
 from vstc.formats.dataset import Clip, VideoFrame
-from vstc.formats.flow_hdf5 import (
+from vstc.formats.flow.hdf5 import (
     Compression,
     EncodedField,
     FlowDirection,

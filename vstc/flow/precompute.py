@@ -11,7 +11,7 @@ from vstc.errors import InputError
 from vstc.flow.pipeline import FlowPipeline, FlowPlan, FrameSource, StageSeconds
 from vstc.flow.providers import FlowProvider, one_opencv_thread
 from vstc.formats.dataset import Clip, Dataset
-from vstc.formats.flow_hdf5 import flow_path
+from vstc.formats.flow.hdf5 import flow_path
 from vstc.formats.frames import FrameReader
 
 

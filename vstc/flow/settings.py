@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from vstc.config import Settings
 from vstc.flow.pipeline import FlowPlan
 from vstc.flow.providers import CatalogProvider, make_provider
-from vstc.formats.flow_hdf5 import Compression, FlowDirection
+from vstc.formats.flow.hdf5 import Compression, FlowDirection
 
 
 class PrecomputeSettings(Settings):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vstc.formats.dataset import Clip, Dataset, VideoFrame
 from vstc.formats.images import read_rgb
-from vstc.formats.video import VideoReader
+from vstc.formats.video.files import VideoReader
 
 Array8 = NDArray[np.uint8]
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from vstc.errors import InputError
-from vstc.formats.coded_video import CodedVideoReader
 from vstc.formats.dataset import Clip, Dataset, VideoFrame
+from vstc.formats.video.coded_frames import CodedVideoReader
 from vstc.inference.frame_streams import ClipStream, Size, StreamFrame
 
 

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstc.errors import InputError
-from vstc.formats.camera import CameraReader
 from vstc.formats.dataset import Clip, Dataset, VideoFrame
 from vstc.formats.frames import FrameReader
 from vstc.formats.images import image_size
-from vstc.formats.motion_field import FrameVectors
-from vstc.formats.y4m import Y4mReader
+from vstc.formats.video.camera import CameraReader
+from vstc.formats.video.motion_field import FrameVectors
+from vstc.formats.video.y4m import Y4mReader
 
 Array8 = NDArray[np.uint8]
 Size = tuple[int, int]

@@ -10,10 +10,10 @@ from vstc.data.index.folder import FolderSettings, find_folder
 from vstc.data.index.source import Source
 from vstc.data.index.video import VideoSettings, find_video
 from vstc.errors import ConfigError, InputError
-from vstc.formats.camera import CameraReader
 from vstc.formats.dataset import INDEX, Dataset, dataset_ref, load_dataset
-from vstc.formats.pipe import standard_input
-from vstc.formats.y4m import Y4mReader
+from vstc.formats.video.camera import CameraReader
+from vstc.formats.video.pipe import standard_input
+from vstc.formats.video.y4m import Y4mReader
 from vstc.inference.frame_streams import CameraStream, LiveStream, Y4mStream
 
 PIPE = "-"

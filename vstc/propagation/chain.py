@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vstc.propagation.carry import (
+from vstc.propagation.carrying.carry import (
     Interpolation,
     Labels,
     carry_ids,
@@ -22,8 +22,8 @@ from vstc.propagation.carry import (
     likeliest,
     resize_ids,
 )
-from vstc.propagation.inconsistency import Doubt, StepMaps, gather_doubt, no_doubt
-from vstc.propagation.maps import (
+from vstc.propagation.carrying.inconsistency import Doubt, StepMaps, gather_doubt, no_doubt
+from vstc.propagation.carrying.maps import (
     Map,
     Size,
     compose_maps,

@@ -31,11 +31,11 @@ from vstc.inference.sinks.label_files import LabelFile, LabelFiles
 from vstc.inference.sinks.overlay_video import OverlayVideo
 from vstc.inference.sinks.score_file import ScoreFiles
 from vstc.inference.stream import StageTimes
-from vstc.propagation.carry import resize_scores
+from vstc.propagation.carrying.carry import resize_scores
 from vstc.propagation.clock import Part, PartClock
 from vstc.propagation.engine import Propagated
-from vstc.propagation.pipeline import DrawnFrame, Pipeline
 from vstc.propagation.run_settings import PropagateRunSettings
+from vstc.propagation.threads.pipeline import DrawnFrame, Pipeline
 
 Array8 = NDArray[np.uint8]
 Size = tuple[int, int]

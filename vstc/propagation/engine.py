@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vstc.formats.motion_field import FrameVectors
-from vstc.propagation.carry import Labels
+from vstc.formats.video.motion_field import FrameVectors
+from vstc.propagation.carrying.carry import Labels
 from vstc.propagation.frames import prepare_frame
 from vstc.propagation.order import DecidedFrame, Order, make_order
 from vstc.propagation.settings import PropagateSettings

@@ -9,7 +9,7 @@ from typing import Protocol
 from vstc.artifacts.manifest import InputRef
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection, FlowReader, flow_path
+from vstc.formats.flow.hdf5 import FlowArchive, FlowDirection, FlowReader, flow_path
 from vstc.propagation.frames import ComputedFlow, FlowSource, StoredFlow
 from vstc.propagation.settings import PropagateSettings, Warping
 

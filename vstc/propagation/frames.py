@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from vstc.errors import InputError
 from vstc.flow.providers import FlowProvider
 from vstc.flow.remap import fit_flow
-from vstc.formats.flow_hdf5 import FlowDirection, FlowReader
-from vstc.formats.motion_field import FrameVectors, MotionField
-from vstc.propagation.carry import resize_ids
-from vstc.propagation.inconsistency import Mask, StepMaps
-from vstc.propagation.maps import Flow, Size, map_against_flow, map_from_flow
+from vstc.formats.flow.hdf5 import FlowDirection, FlowReader
+from vstc.formats.video.motion_field import FrameVectors, MotionField
+from vstc.propagation.carrying.carry import resize_ids
+from vstc.propagation.carrying.inconsistency import Mask, StepMaps
+from vstc.propagation.carrying.maps import Flow, Size, map_against_flow, map_from_flow
 from vstc.propagation.schedule import thumbnail
 from vstc.propagation.settings import PropagateSettings, Warping
 

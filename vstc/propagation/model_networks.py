@@ -11,9 +11,9 @@ from vstc.models.folding import fold_batch_norms
 from vstc.models.grids import Grid, resample
 from vstc.models.refiner import Refiner
 from vstc.models.taps import TappedModel
-from vstc.propagation.carry import likeliest
+from vstc.propagation.carrying.carry import likeliest
+from vstc.propagation.carrying.maps import Size
 from vstc.propagation.frames import PreparedFrame
-from vstc.propagation.maps import Size
 from vstc.propagation.networks import Feature, KeyRequest, KeyResult, RefinerInput
 
 

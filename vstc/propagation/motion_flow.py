@@ -8,13 +8,13 @@ from pathlib import Path
 
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset, VideoFrame
-from vstc.formats.motion_field import MotionField
-from vstc.formats.motion_vectors import MotionVectorReader, require_motion_vectors
+from vstc.formats.video.motion_field import MotionField
+from vstc.formats.video.motion_vectors import MotionVectorReader, require_motion_vectors
 from vstc.inference.coded_clip import CodedClipStream
 from vstc.inference.frame_streams import ClipStream
+from vstc.propagation.carrying.maps import Flow
 from vstc.propagation.flows import ClipFlows
 from vstc.propagation.frames import FlowSource, PreparedFrame
-from vstc.propagation.maps import Flow
 from vstc.propagation.settings import MOTION_VECTORS
 
 _COMPUTE = "choose computed flow, such as --flow-method dis-ultrafast"

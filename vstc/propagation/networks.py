@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from vstc.errors import InputError
 from vstc.models.grids import Grid
-from vstc.propagation.carry import Labels, one_hot, resize_ids
+from vstc.propagation.carrying.carry import Labels, one_hot, resize_ids
+from vstc.propagation.carrying.inconsistency import Attention
+from vstc.propagation.carrying.maps import Size
 from vstc.propagation.frames import PreparedFrame
-from vstc.propagation.inconsistency import Attention
-from vstc.propagation.maps import Size
 
 VOID = 255
 

@@ -14,9 +14,9 @@ from vstc.propagation.clip_writer import ClipWriter, Outputs, Threads
 from vstc.propagation.equipment import Equipment
 from vstc.propagation.flows import ClipFlows, StoredFlows
 from vstc.propagation.motion_flow import MotionVectorFlows, open_clip
-from vstc.propagation.pipeline import AnyFrame, MissingFrame
 from vstc.propagation.run_settings import PropagateRunSettings
 from vstc.propagation.settings import ScheduleKind
+from vstc.propagation.threads.pipeline import AnyFrame, MissingFrame
 
 
 def check_run(

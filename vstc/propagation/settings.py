@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from vstc.config import Settings
 from vstc.errors import unknown_name
 from vstc.flow.providers import CATALOG, CatalogProvider, make_provider
-from vstc.propagation.carry import OLDEST, Interpolation
+from vstc.propagation.carrying.carry import OLDEST, Interpolation
 
 STORED_FLOW = "stored"
 MOTION_VECTORS = "motion-vectors"

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from vstc.errors import ConfigError
 from vstc.models.score_merge import ScoreMerge
-from vstc.propagation.carry import Labels, ids_of_scores, resize_ids, resize_scores
+from vstc.propagation.carrying.carry import Labels, ids_of_scores, resize_ids, resize_scores
+from vstc.propagation.carrying.inconsistency import (
+    Attention,
+    StepMaps,
+    attention,
+    fuse_scores,
+    settle,
+)
+from vstc.propagation.carrying.maps import Size
 from vstc.propagation.chain import (
     Carried,
     ChainState,
@@ -26,8 +34,6 @@ from vstc.propagation.chain import (
     step_chain,
 )
 from vstc.propagation.frames import FlowMapper, FlowSource, Mapper, PreparedFrame, scaled_size
-from vstc.propagation.inconsistency import Attention, StepMaps, attention, fuse_scores, settle
-from vstc.propagation.maps import Size
 from vstc.propagation.networks import (
     HeadNetwork,
     KeyNetwork,

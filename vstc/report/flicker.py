@@ -17,7 +17,7 @@ from vstc.evaluation.flow_sources.computed import ComputedFlow
 from vstc.flow.providers import make_provider
 from vstc.flow.remap import fit_flow
 from vstc.formats.dataset import Clip, Dataset
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
+from vstc.formats.flow.hdf5 import FlowArchive, FlowDirection
 from vstc.formats.images import read_labels
 from vstc.metrics.warping import warp_labels_next_to_prev
 from vstc.report.pictures import fit_labels

@@ -12,7 +12,7 @@ from vstc.artifacts.lineage import find_input
 from vstc.errors import InputError
 from vstc.flow.pictures import flow_to_color
 from vstc.formats.dataset import load_dataset
-from vstc.formats.flow_hdf5 import FlowArchive
+from vstc.formats.flow.hdf5 import FlowArchive
 from vstc.formats.frames import FrameReader
 from vstc.report.blocks import Block, Cell, Gallery, Note, Picture, Section, Table
 from vstc.report.numbers import amount, plain

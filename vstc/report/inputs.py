@@ -14,7 +14,7 @@ from vstc.errors import InputError
 from vstc.evaluation.label_sources.opening import open_label_source
 from vstc.evaluation.label_sources.source import LabelSource, PredictionFormat
 from vstc.formats.dataset import INDEX, Clip, Dataset, load_dataset
-from vstc.formats.flow_hdf5 import FlowArchive
+from vstc.formats.flow.hdf5 import FlowArchive
 from vstc.report.flicker import LabelFolder, LabelMaps, TrueLabels
 from vstc.report.sources import CHECKPOINT, DATASET, FLOW, METRICS, PREDICTIONS, Source
 

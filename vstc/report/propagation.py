@@ -8,9 +8,9 @@ from typing import Any
 from vstc.errors import InputError
 from vstc.evaluation.compare.runs import ComparedRun
 from vstc.evaluation.run import read_record
-from vstc.propagation.operating_points import changed_keys, operating_point
+from vstc.propagation.measuring.artifact import read_rates, title
+from vstc.propagation.measuring.operating_points import changed_keys, operating_point
 from vstc.propagation.presets import PRESETS
-from vstc.propagation.rates_artifact import read_rates, title
 from vstc.report.blocks import Block, Cell, Chart, Charts, Note, Section, Table
 from vstc.report.comparedruns import label_runs
 from vstc.report.numbers import ABSENT, amount, plain

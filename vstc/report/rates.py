@@ -12,9 +12,9 @@ from vstc.artifacts.lineage import find_input
 from vstc.artifacts.manifest import MANIFEST, read_manifest
 from vstc.errors import InputError
 from vstc.evaluation.compare.runs import MeasuredRate
-from vstc.propagation.benchmark import PER_FRAME
-from vstc.propagation.operating_points import changed_keys, operating_point
-from vstc.propagation.rates_artifact import read_rates
+from vstc.propagation.measuring.artifact import read_rates
+from vstc.propagation.measuring.benchmark import PER_FRAME
+from vstc.propagation.measuring.operating_points import changed_keys, operating_point
 from vstc.propagation.settings import Mode, PropagateSettings
 from vstc.report.sources import PREDICTIONS, RATES, Source
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from vstc.errors import InputError
 from vstc.formats.images import read_rgb
-from vstc.formats.instance_store import FrameInstances, InstanceArchive, InstanceClip
-from vstc.formats.rle import decode_mask
+from vstc.formats.objects.rle import decode_mask
+from vstc.formats.objects.store import FrameInstances, InstanceArchive, InstanceClip
 from vstc.report.blocks import (
     Block,
     Cell,

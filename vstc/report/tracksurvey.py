@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from vstc.formats.instance_store import InstanceArchive, InstanceClip
+from vstc.formats.objects.store import InstanceArchive, InstanceClip
 from vstc.report.timelines import ranges_of
 
 

@@ -14,7 +14,7 @@ from vstc.errors import InputError
 from vstc.formats.alpha import read_alpha
 from vstc.formats.dataset import Dataset, load_dataset
 from vstc.formats.frames import FrameReader
-from vstc.formats.instance_store import InstanceArchive
+from vstc.formats.objects.store import InstanceArchive
 from vstc.report.sources import DATASET, INSTANCES, METRICS, Source
 from vstc.report.tracks import frame_of, masks_of
 

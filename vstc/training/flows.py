@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection, FlowReader
+from vstc.formats.flow.hdf5 import FlowArchive, FlowDirection, FlowReader
 
 
 class FlowShelf:

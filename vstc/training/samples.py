@@ -21,7 +21,7 @@ from vstc.data.augment import (
 from vstc.data.labels import VOID, read_true_labels
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, Dataset
-from vstc.formats.flow_hdf5 import FlowDirection
+from vstc.formats.flow.hdf5 import FlowDirection
 from vstc.formats.frames import FrameReader
 from vstc.training.flows import FlowShelf
 from vstc.training.settings import LoopSettings, TrainSettings

@@ -16,7 +16,7 @@ from vstc.errors import ConfigError, InputError
 from vstc.evaluation.flow_sources.source import FlowSource
 from vstc.evaluation.flow_sources.stored import StoredFlow
 from vstc.formats.dataset import Clip, Dataset, load_dataset
-from vstc.formats.flow_hdf5 import FlowDirection
+from vstc.formats.flow.hdf5 import FlowDirection
 from vstc.inference.checkpoint import ClassTable, load_network
 from vstc.inference.network import FrameNetwork, pick_device, place
 from vstc.losses.cross_entropy import CITYSCAPES_WEIGHTS

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from vstc.artifacts.atomic import atomic_write_bytes, atomic_write_json
-from vstc.formats.instance_store import InstanceClip
-from vstc.formats.video import VideoWriter
+from vstc.formats.objects.store import InstanceClip
+from vstc.formats.video.files import VideoWriter
 from vstc.trimaps.flow import FlowBetween
 from vstc.trimaps.frame_trimaps import FrameTrimaps, InTime, TrimapMaker
 from vstc.trimaps.in_order import map_in_order

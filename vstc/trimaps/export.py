@@ -14,7 +14,7 @@ from vstc.artifacts.atomic import atomic_write_json
 from vstc.artifacts.manifest import InputRef
 from vstc.errors import ConfigError, InputError
 from vstc.flow.providers import one_opencv_thread
-from vstc.formats.instance_store import InstanceClip
+from vstc.formats.objects.store import InstanceClip
 from vstc.trimaps.clip_export import SCHEMA_VERSION, ClipExport
 from vstc.trimaps.flow import FlowBetween, StoredFlow, open_flow
 from vstc.trimaps.layout import INDEX, KIND, tracks_file

@@ -13,9 +13,9 @@ from vstc.artifacts.manifest import InputRef
 from vstc.errors import ConfigError, InputError
 from vstc.flow.providers import make_provider
 from vstc.flow.remap import fit_flow
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
+from vstc.formats.flow.hdf5 import FlowArchive, FlowDirection
 from vstc.formats.images import read_rgb
-from vstc.formats.instance_store import InstanceClip
+from vstc.formats.objects.store import InstanceClip
 from vstc.trimaps.sources.source import ObjectSource
 
 Flow = NDArray[np.float32]

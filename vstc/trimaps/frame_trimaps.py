@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vstc.formats.instance_store import InstanceClip
+from vstc.formats.objects.store import InstanceClip
 from vstc.trimaps.flow import Flow, FlowBetween
 from vstc.trimaps.neighbours import respect_neighbours
 from vstc.trimaps.object_trimap import ObjectTrimap, keep_core_anew, object_trimap

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vstc.errors import InputError
 from vstc.formats.images import overlay_labels, read_rgb
-from vstc.formats.instance_store import InstanceClip
+from vstc.formats.objects.store import InstanceClip
 from vstc.trimaps.frame_trimaps import FrameTrimaps
 from vstc.trimaps.sources.source import ObjectSource
 from vstc.trimaps.values import FOREGROUND, UNKNOWN

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.formats.rle import Rle, decode_mask
+from vstc.formats.objects.rle import Rle, decode_mask
 
 Size = tuple[int, int]
 

@@ -16,7 +16,7 @@ from vstc.data.synth.render import render_clip
 from vstc.data.synth.settings import SynthSettings, share_clips
 from vstc.errors import ConfigError
 from vstc.formats.dataset import load_dataset
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
+from vstc.formats.flow.hdf5 import FlowArchive, FlowDirection
 from vstc.formats.images import read_labels, read_rgb
 from vstc.options import ExistingOutput
 

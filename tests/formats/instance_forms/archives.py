@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstc.artifacts.workspace import open_artifact
-from vstc.formats.instance_index import KIND
-from vstc.formats.instance_store import (
+from vstc.formats.objects.index import KIND
+from vstc.formats.objects.rle import encode_mask
+from vstc.formats.objects.store import (
     ClipWriter,
     FrameInstances,
     InstanceArchive,
@@ -19,7 +20,6 @@ from vstc.formats.instance_store import (
     InstanceMask,
     write_index,
 )
-from vstc.formats.rle import encode_mask
 
 CATEGORIES = (InstanceCategory(2, "person"), InstanceCategory(5, "dog"))
 HEIGHT, WIDTH = 24, 31

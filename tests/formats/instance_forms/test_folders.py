@@ -11,18 +11,18 @@ import pytest
 from vstc.errors import ConfigError, InputError
 from vstc.formats.dataset import LabelClass
 from vstc.formats.images import encode_gray, encode_labels, encode_rgb, read_labels
-from vstc.formats.instance_forms.class_maps import (
+from vstc.formats.objects.forms.class_maps import (
     ObjectClasses,
     choose_classes,
     find_class_maps,
 )
-from vstc.formats.instance_forms.davis import davis_palette, find_davis
-from vstc.formats.instance_forms.detect import Form, locate
-from vstc.formats.instance_forms.files import find_files
-from vstc.formats.instance_forms.panoptic import find_panoptic, read_segment_ids, segment_colors
-from vstc.formats.instance_forms.source import InstanceSource
-from vstc.formats.instance_store import FrameInstances
-from vstc.formats.rle import decode_mask
+from vstc.formats.objects.forms.davis import davis_palette, find_davis
+from vstc.formats.objects.forms.detect import Form, locate
+from vstc.formats.objects.forms.files import find_files
+from vstc.formats.objects.forms.panoptic import find_panoptic, read_segment_ids, segment_colors
+from vstc.formats.objects.forms.source import InstanceSource
+from vstc.formats.objects.rle import decode_mask
+from vstc.formats.objects.store import FrameInstances
 
 PALETTE = np.arange(768, dtype=np.uint8).reshape(256, 3)
 

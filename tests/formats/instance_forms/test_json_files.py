@@ -12,14 +12,14 @@ import pytest
 
 from tests.formats.video_files import boxes, ground_truth, results
 from vstc.errors import InputError
-from vstc.formats.instance_forms import video_json
-from vstc.formats.instance_forms.coco import find_coco
-from vstc.formats.instance_forms.detect import Form, locate
-from vstc.formats.instance_forms.panoptic import find_panoptic
-from vstc.formats.instance_forms.sa_v import find_sa_v
-from vstc.formats.instance_forms.source import InstanceSource
-from vstc.formats.instance_forms.video_json import find_youtube_vis
-from vstc.formats.rle import encode_mask
+from vstc.formats.objects.forms import video_json
+from vstc.formats.objects.forms.coco import find_coco
+from vstc.formats.objects.forms.detect import Form, locate
+from vstc.formats.objects.forms.panoptic import find_panoptic
+from vstc.formats.objects.forms.sa_v import find_sa_v
+from vstc.formats.objects.forms.source import InstanceSource
+from vstc.formats.objects.forms.video_json import find_youtube_vis
+from vstc.formats.objects.rle import encode_mask
 
 Content = dict[str, Any]
 

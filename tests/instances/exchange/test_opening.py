@@ -14,14 +14,14 @@ from vstc.data.index.classes import infer_class_table
 from vstc.errors import ConfigError, InputError
 from vstc.formats.dataset import Clip, DatasetRecord, VideoFrame, write_dataset
 from vstc.formats.images import encode_gray, encode_rgb
-from vstc.formats.instance_forms.detect import Form
-from vstc.formats.instance_store import (
+from vstc.formats.objects.forms.detect import Form
+from vstc.formats.objects.rle import encode_mask
+from vstc.formats.objects.store import (
     FrameInstances,
     InstanceArchive,
     InstanceClip,
     InstanceMask,
 )
-from vstc.formats.rle import encode_mask
 from vstc.instances.exchange.exporting import export_instances
 from vstc.instances.exchange.importing import import_instances
 from vstc.instances.exchange.opening import open_source

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.formats.rle import Rle, encode_mask
+from vstc.formats.objects.rle import Rle, encode_mask
 from vstc.instances.tracking.tracker import Detection
 
 HEIGHT, WIDTH = 40, 60

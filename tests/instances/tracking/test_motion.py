@@ -14,8 +14,8 @@ from tests.moving import draw_scene, write_flow
 from vstc.errors import ConfigError, InputError
 from vstc.flow.providers import make_provider
 from vstc.formats.dataset import Clip
-from vstc.formats.flow_hdf5 import FlowDirection
-from vstc.formats.instance_store import InstanceArchive, InstanceClip
+from vstc.formats.flow.hdf5 import FlowDirection
+from vstc.formats.objects.store import InstanceArchive, InstanceClip
 from vstc.instances.tracking.feed import FrameFeed
 from vstc.instances.tracking.motion import ComputedMotion, Motion, StoredMotion
 from vstc.instances.tracking.pictures import DatasetPictures, PictureReader, Pictures

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.instances.tracking.masks import box, constant_flow, random_masks
-from vstc.formats.rle import encode_mask
-from vstc.formats.runs import num_pixels
+from vstc.formats.objects.rle import encode_mask
+from vstc.formats.objects.runs import num_pixels
 from vstc.instances.tracking.move import move_prev_to_next
 from vstc.metrics.warping import warp_labels
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.instances.tracking.masks import HEIGHT, WIDTH, box
-from vstc.formats.instance_store import InstanceMask
+from vstc.formats.objects.store import InstanceMask
 from vstc.instances.tracking.overlay import draw_tracks, track_color
 
 SIZE = (HEIGHT, WIDTH)

@@ -11,8 +11,8 @@ from tests.instances.archives import write_archive
 from vstc.errors import InputError
 from vstc.formats.dataset import VideoFrame
 from vstc.formats.images import encode_rgb
-from vstc.formats.instance_store import InstanceArchive
-from vstc.formats.video import VideoWriter
+from vstc.formats.objects.store import InstanceArchive
+from vstc.formats.video.files import VideoWriter
 from vstc.instances.tracking.pictures import (
     PictureReader,
     check_pictures,

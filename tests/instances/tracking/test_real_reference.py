@@ -22,8 +22,8 @@ from tests.instances.archives import masks_of_map, shuffled
 from vstc.flow.providers import make_provider, one_opencv_thread
 from vstc.flow.remap import fit_flow
 from vstc.formats.images import read_rgb
-from vstc.formats.instance_store import InstanceMask
-from vstc.formats.rle import parse_rle
+from vstc.formats.objects.rle import parse_rle
+from vstc.formats.objects.store import InstanceMask
 from vstc.instances.tracking.identity import IdentityCount, IdentityCounter, NumberedMask
 from vstc.instances.tracking.settings import AssociationSettings
 from vstc.instances.tracking.tracker import Detection, Tracker

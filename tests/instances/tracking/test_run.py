@@ -13,8 +13,8 @@ import pytest
 from tests.instances.archives import masks_of_map, shuffled, write_archive
 from vstc.artifacts.manifest import read_manifest
 from vstc.errors import ConfigError, InputError
-from vstc.formats.instance_store import FrameInstances, InstanceArchive, InstanceMask
-from vstc.formats.video import VideoReader
+from vstc.formats.objects.store import FrameInstances, InstanceArchive, InstanceMask
+from vstc.formats.video.files import VideoReader
 from vstc.instances.tracking.plan import plan_tracking
 from vstc.instances.tracking.run import run_tracking
 from vstc.instances.tracking.settings import TrackSettings

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.instances.tracking.masks import Mask, box, random_masks
-from vstc.formats.rle import encode_mask
+from vstc.formats.objects.rle import encode_mask
 from vstc.instances.tracking import shapes
 from vstc.instances.tracking.shapes import (
     MaskShape,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.instances.tracking.masks import box
-from vstc.formats.instance_store import FrameInstances, InstanceMask
+from vstc.formats.objects.store import FrameInstances, InstanceMask
 from vstc.instances.tracking.track_table import TrackRow, TrackTable, tracks_csv
 
 

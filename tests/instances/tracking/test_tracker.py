@@ -19,7 +19,7 @@ from tests.instances.tracking.masks import (
     found,
     random_masks,
 )
-from vstc.formats.rle import Rle, decode_mask, encode_mask
+from vstc.formats.objects.rle import Rle, decode_mask, encode_mask
 from vstc.instances.tracking.settings import AssociationSettings
 from vstc.instances.tracking.tracker import Detection, Tracker, best_pairs
 

@@ -14,8 +14,8 @@ from vstc.data.augment import CropMap
 from vstc.flow.providers import make_provider
 from vstc.formats.dataset import Clip, load_dataset
 from vstc.formats.frames import FrameReader
-from vstc.propagation.carry import carry_ids
-from vstc.propagation.maps import compose_maps
+from vstc.propagation.carrying.carry import carry_ids
+from vstc.propagation.carrying.maps import compose_maps
 from vstc.training.flows import FlowShelf
 from vstc.training.refiner.crop_flow import ComputedCropFlow, StoredCropFlow
 from vstc.training.refiner.samples import (

@@ -8,7 +8,7 @@ from typing import Any
 
 from vstc.formats.dataset import Clip, Dataset, VideoFrame
 from vstc.formats.images import image_size
-from vstc.formats.video import VideoReader
+from vstc.formats.video.files import VideoReader
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from vstc.data.index.classes import UNUSED_ID, ClassTable, read_class_table
 from vstc.data.index.source import Advance, Indexed, Source, common_root, refuse_twice
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, VideoFrame
-from vstc.formats.video import VideoReader
+from vstc.formats.video.files import VideoReader
 
 
 class VideoSettings(Settings):

@@ -15,8 +15,8 @@ from vstc.data.index.image_names import step_of
 from vstc.data.index.source import Advance, Indexed, Source, refuse_missing, refuse_twice
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip, LabelClass
-from vstc.formats.json_stream import JsonFile
-from vstc.formats.video_tracks import Category, Video, by_id, read_row
+from vstc.formats.objects.json_stream import JsonFile
+from vstc.formats.objects.tracks import Category, Video, by_id, read_row
 
 FPS = 30.0  # of the videos; every fifth frame is there
 _SPLITS = ("train", "valid", "val", "test")

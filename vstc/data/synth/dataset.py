@@ -13,9 +13,9 @@ from vstc.artifacts.workspace import Workspace, check_output, open_artifact
 from vstc.data.synth.render import SynthFrame, render_clip
 from vstc.data.synth.settings import SynthSettings
 from vstc.data.synth.spec import CLASSES, FPS, IGNORE_INDEX
-from vstc.formats import flow_hdf5
 from vstc.formats.dataset import KIND, Clip, DatasetRecord, class_palette, write_dataset
-from vstc.formats.flow_hdf5 import FlowDirection, FlowInfo, FlowWriter, flow_path
+from vstc.formats.flow import hdf5 as flow_hdf5
+from vstc.formats.flow.hdf5 import FlowDirection, FlowInfo, FlowWriter, flow_path
 from vstc.formats.images import encode_gray, encode_labels, encode_rgb
 from vstc.options import ExistingOutput
 

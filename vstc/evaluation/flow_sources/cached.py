@@ -18,7 +18,7 @@ from vstc.evaluation.flow_sources.stored import StoredFlow
 from vstc.flow.precompute import precompute_flow
 from vstc.flow.settings import PrecomputeSettings
 from vstc.formats.dataset import Clip, Dataset
-from vstc.formats.flow_hdf5 import KIND, flow_path
+from vstc.formats.flow.hdf5 import KIND, flow_path
 from vstc.options import ExistingOutput
 
 _HINT = "give --flow-cache another folder"

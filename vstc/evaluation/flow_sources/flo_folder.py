@@ -22,8 +22,8 @@ from vstc.evaluation.flow_sources.source import (
     no_visibility,
 )
 from vstc.formats.dataset import Clip, Dataset
-from vstc.formats.flo import flo_size, known_flow, read_flo
-from vstc.formats.flow_hdf5 import FlowDirection
+from vstc.formats.flow.hdf5 import FlowDirection
+from vstc.formats.flow.middlebury import flo_size, known_flow, read_flo
 from vstc.formats.images import image_size
 
 _SAMPLE_BYTES = 4096

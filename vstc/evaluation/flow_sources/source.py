@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vstc.artifacts.manifest import InputRef
 from vstc.errors import InputError
 from vstc.formats.dataset import Clip
-from vstc.formats.flow_hdf5 import FlowDirection
+from vstc.formats.flow.hdf5 import FlowDirection
 
 FlowField = NDArray[np.float32]
 VisibleMask = NDArray[np.bool_]

@@ -18,7 +18,7 @@ from vstc.evaluation.flow_sources.source import (
     no_visibility,
 )
 from vstc.formats.dataset import Clip
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection, FlowReader
+from vstc.formats.flow.hdf5 import FlowArchive, FlowDirection, FlowReader
 
 
 class StoredFlow:

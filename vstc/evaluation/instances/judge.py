@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from vstc.evaluation.instances.sources import OpenVideo, Track
-from vstc.formats.runs import Runs, num_pixels, shared_pixels
-from vstc.formats.video_tracks import Video
+from vstc.formats.objects.runs import Runs, num_pixels, shared_pixels
+from vstc.formats.objects.tracks import Video
 from vstc.metrics.track_matching import TrackOverlaps
 
 BLOCK_FRAMES = 64

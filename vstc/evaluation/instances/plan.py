@@ -13,10 +13,10 @@ from vstc.errors import ConfigError, InputError, unknown_name
 from vstc.evaluation.instances.settings import InstanceSettings
 from vstc.evaluation.instances.sources import FileTracks, MaskTracks, TrackSource
 from vstc.formats.dataset import INDEX
-from vstc.formats.id_masks import IdClip, read_id_masks
-from vstc.formats.json_stream import JsonFile
-from vstc.formats.video_tracks import Category, Video, shown_size
-from vstc.formats.youtube_vis import read_ground_truth, read_results
+from vstc.formats.objects.id_masks import IdClip, read_id_masks
+from vstc.formats.objects.json_stream import JsonFile
+from vstc.formats.objects.tracks import Category, Video, shown_size
+from vstc.formats.objects.youtube_vis import read_ground_truth, read_results
 from vstc.metrics.track_matching import AREA_RANGES, IOU_THRESHOLDS
 from vstc.metrics.video_ap import MAX_TRACKS, RECALL_POINTS
 

@@ -9,7 +9,7 @@ from typing import Any
 from vstc.evaluation.instances.judge import VideoResult
 from vstc.evaluation.instances.plan import InstancePlan
 from vstc.evaluation.record import KIND, SCHEMA_VERSION
-from vstc.formats.video_tracks import Video
+from vstc.formats.objects.tracks import Video
 from vstc.metrics.video_ap import TrackScores, VideoAveragePrecision
 
 TOTALS = (

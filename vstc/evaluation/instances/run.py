@@ -17,7 +17,7 @@ from vstc.evaluation.instances.judge import VideoResult, judge_video
 from vstc.evaluation.instances.plan import InstancePlan
 from vstc.evaluation.instances.record import instance_record
 from vstc.evaluation.record import KIND, RECORD
-from vstc.formats.video_tracks import Video
+from vstc.formats.objects.tracks import Video
 from vstc.options import ExistingOutput
 
 Track = Callable[[int], AbstractContextManager[Callable[[int], None]]]

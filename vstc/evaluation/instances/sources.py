@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from vstc.formats.id_masks import VOID, IdClip, is_void
-from vstc.formats.runs import Runs, join_frames, num_pixels, runs_by_id
-from vstc.formats.video_tracks import TrackEntry, TrackFile, Video
+from vstc.formats.objects.id_masks import VOID, IdClip, is_void
+from vstc.formats.objects.runs import Runs, join_frames, num_pixels, runs_by_id
+from vstc.formats.objects.tracks import TrackEntry, TrackFile, Video
 from vstc.metrics.track_matching import best_first
 
 

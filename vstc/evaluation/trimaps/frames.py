@@ -11,9 +11,9 @@ from vstc.errors import InputError
 from vstc.evaluation.trimaps.sequences import HERE, ImageSequences
 from vstc.formats.dataset import INDEX, Clip, Dataset, VideoFrame, dataset_ref, load_dataset
 from vstc.formats.images import IMAGE_SUFFIXES
-from vstc.formats.instance_index import INDEX as MASKS
-from vstc.formats.instance_index import KIND as MASKS_KIND
-from vstc.formats.instance_store import InstanceArchive, InstanceClip
+from vstc.formats.objects.index import INDEX as MASKS
+from vstc.formats.objects.index import KIND as MASKS_KIND
+from vstc.formats.objects.store import InstanceArchive, InstanceClip
 
 
 @dataclass(frozen=True)

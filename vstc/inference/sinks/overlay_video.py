@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vstc.artifacts.workspace import Workspace
 from vstc.errors import VstcError
 from vstc.formats.images import overlay_labels
-from vstc.formats.video import VideoWriter
+from vstc.formats.video.files import VideoWriter
 from vstc.inference.results import FrameResult, Size, refuse_other_size
 
 Array8 = NDArray[np.uint8]

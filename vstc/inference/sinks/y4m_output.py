@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vstc.errors import InputError
 from vstc.formats.images import color_labels, overlay_labels
-from vstc.formats.y4m import Y4mWriter
+from vstc.formats.video.y4m import Y4mWriter
 from vstc.inference.results import FrameResult, Size, refuse_other_size
 from vstc.inference.sinks.overlay_video import DEFAULT_FPS
 

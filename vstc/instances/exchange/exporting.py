@@ -9,16 +9,16 @@ from typing import Any, Protocol
 from vstc.artifacts.manifest import input_ref
 from vstc.artifacts.workspace import Workspace, check_output, open_artifact
 from vstc.errors import unknown_name
-from vstc.formats.instance_forms import sa_v, video_json
-from vstc.formats.instance_forms.coco_writer import CocoWriter
-from vstc.formats.instance_forms.davis import DavisWriter
-from vstc.formats.instance_forms.detect import FILES_KIND
-from vstc.formats.instance_forms.files import FilesWriter
-from vstc.formats.instance_forms.panoptic_writer import PanopticWriter
-from vstc.formats.instance_forms.sa_v import SaVWriter
-from vstc.formats.instance_forms.video_json_writer import VideoJsonWriter, refuse_without_identity
-from vstc.formats.instance_index import KIND
-from vstc.formats.instance_store import InstanceArchive, InstanceClip
+from vstc.formats.objects.forms import sa_v, video_json
+from vstc.formats.objects.forms.coco_writer import CocoWriter
+from vstc.formats.objects.forms.davis import DavisWriter
+from vstc.formats.objects.forms.detect import FILES_KIND
+from vstc.formats.objects.forms.files import FilesWriter
+from vstc.formats.objects.forms.panoptic_writer import PanopticWriter
+from vstc.formats.objects.forms.sa_v import SaVWriter
+from vstc.formats.objects.forms.video_json_writer import VideoJsonWriter, refuse_without_identity
+from vstc.formats.objects.index import KIND
+from vstc.formats.objects.store import InstanceArchive, InstanceClip
 from vstc.instances.exchange.settings import ExportSettings
 from vstc.options import ExistingOutput
 

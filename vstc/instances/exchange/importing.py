@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vstc.artifacts.workspace import Workspace, check_output, open_artifact
-from vstc.formats.instance_forms.source import InstanceSource
-from vstc.formats.instance_index import KIND
-from vstc.formats.instance_store import (
+from vstc.formats.objects.forms.source import InstanceSource
+from vstc.formats.objects.index import KIND
+from vstc.formats.objects.store import (
     ClipWriter,
     InstanceArchive,
     InstanceClip,

@@ -10,23 +10,23 @@ from vstc.artifacts.fingerprint import file_sha256, fingerprint_files
 from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
 from vstc.errors import InputError
 from vstc.formats.dataset import INDEX, LabelClass, dataset_ref, load_dataset
-from vstc.formats.instance_forms.class_maps import ObjectClasses, choose_classes, find_class_maps
-from vstc.formats.instance_forms.coco import find_coco
-from vstc.formats.instance_forms.davis import find_davis
-from vstc.formats.instance_forms.detect import Form, locate
-from vstc.formats.instance_forms.files import find_files
-from vstc.formats.instance_forms.frame_images import (
+from vstc.formats.objects.forms.class_maps import ObjectClasses, choose_classes, find_class_maps
+from vstc.formats.objects.forms.coco import find_coco
+from vstc.formats.objects.forms.davis import find_davis
+from vstc.formats.objects.forms.detect import Form, locate
+from vstc.formats.objects.forms.files import find_files
+from vstc.formats.objects.forms.frame_images import (
     FrameImages,
     images_beside_masks,
     images_in_folder,
     images_of_dataset,
     with_images,
 )
-from vstc.formats.instance_forms.panoptic import find_panoptic
-from vstc.formats.instance_forms.sa_v import find_sa_v
-from vstc.formats.instance_forms.source import InstanceSource
-from vstc.formats.instance_forms.video_json import find_youtube_vis
-from vstc.formats.instance_store import refuse_inconsistent
+from vstc.formats.objects.forms.panoptic import find_panoptic
+from vstc.formats.objects.forms.sa_v import find_sa_v
+from vstc.formats.objects.forms.source import InstanceSource
+from vstc.formats.objects.forms.video_json import find_youtube_vis
+from vstc.formats.objects.store import refuse_inconsistent
 from vstc.instances.exchange.settings import ImportSettings
 
 

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from vstc.config import Settings
-from vstc.formats.instance_forms.detect import Form
-from vstc.formats.instance_forms.frame_images import MissingMasks
-from vstc.formats.instance_forms.painting import Overlap
-from vstc.formats.instance_forms.rle_form import RleForm
+from vstc.formats.objects.forms.detect import Form
+from vstc.formats.objects.forms.frame_images import MissingMasks
+from vstc.formats.objects.forms.painting import Overlap
+from vstc.formats.objects.forms.rle_form import RleForm
 
 
 class ImportSettings(Settings):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vstc.errors import InputError
-from vstc.formats.instance_store import ClipWriter, FrameInstances, InstanceClip, InstanceMask
-from vstc.formats.video import VideoWriter
+from vstc.formats.objects.store import ClipWriter, FrameInstances, InstanceClip, InstanceMask
+from vstc.formats.video.files import VideoWriter
 from vstc.instances.tracking.feed import FedFrame, FrameFeed
 from vstc.instances.tracking.identity import IdentityCounter, NumberedMask
 from vstc.instances.tracking.overlay import draw_tracks

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstc.flow.remap import fit_flow
-from vstc.formats.instance_store import FrameInstances, InstanceClip
+from vstc.formats.objects.store import FrameInstances, InstanceClip
 from vstc.instances.tracking.motion import Flow, Gray, Motion
 from vstc.instances.tracking.pictures import PictureReader, Pictures, refuse_other_shape
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vstc.formats.rle import Rle
+from vstc.formats.objects.rle import Rle
 from vstc.instances.tracking.shapes import overlap_table, shape_of_mask
 from vstc.instances.tracking.tracker import best_pairs
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from vstc.artifacts.manifest import InputRef
 from vstc.errors import InputError
 from vstc.flow.providers import make_provider
-from vstc.formats.flow_hdf5 import FlowArchive, FlowDirection
-from vstc.formats.instance_store import InstanceClip
+from vstc.formats.flow.hdf5 import FlowArchive, FlowDirection
+from vstc.formats.objects.store import InstanceClip
 from vstc.instances.tracking.pictures import refuse_other_shape
 
 Flow = NDArray[np.float32]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.formats.runs import NO_RUNS, Runs, runs_by_id
+from vstc.formats.objects.runs import NO_RUNS, Runs, runs_by_id
 from vstc.metrics.warping import warp_labels
 
 _IDS_PER_MAP = 255

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.formats.instance_store import InstanceMask
-from vstc.formats.rle import decode_mask
+from vstc.formats.objects.rle import decode_mask
+from vstc.formats.objects.store import InstanceMask
 
 Array8 = NDArray[np.uint8]
 _GOLDEN_RATIO = 0.618033988749895

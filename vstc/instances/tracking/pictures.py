@@ -15,8 +15,8 @@ from vstc.artifacts.manifest import InputRef
 from vstc.errors import InputError
 from vstc.formats.dataset import INDEX, Dataset, VideoFrame, dataset_ref, load_dataset
 from vstc.formats.images import IMAGE_SUFFIXES, image_size, read_rgb
-from vstc.formats.instance_store import InstanceArchive, InstanceClip
-from vstc.formats.video import VideoReader
+from vstc.formats.objects.store import InstanceArchive, InstanceClip
+from vstc.formats.video.files import VideoReader
 
 Picture = Path | VideoFrame
 Pictures = Sequence[Picture | None]

@@ -9,8 +9,8 @@ from typing import Any
 
 from vstc.artifacts.manifest import InputRef, input_ref
 from vstc.errors import ConfigError, InputError, unknown_name
-from vstc.formats.instance_index import KIND
-from vstc.formats.instance_store import InstanceArchive, InstanceClip
+from vstc.formats.objects.index import KIND
+from vstc.formats.objects.store import InstanceArchive, InstanceClip
 from vstc.instances.tracking.motion import DEFAULT_METHOD, ComputedMotion, Motion, StoredMotion
 from vstc.instances.tracking.pictures import PictureSource, check_pictures, open_pictures
 from vstc.instances.tracking.settings import NO_FLOW, TrackSettings

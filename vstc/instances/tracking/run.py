@@ -14,8 +14,8 @@ from typing import Any
 from vstc.artifacts.workspace import Workspace, check_output, open_artifact
 from vstc.errors import InputError
 from vstc.flow.providers import one_opencv_thread
-from vstc.formats.instance_index import KIND
-from vstc.formats.instance_store import InstanceClip, write_index
+from vstc.formats.objects.index import KIND
+from vstc.formats.objects.store import InstanceClip, write_index
 from vstc.instances.tracking.clip import ClipTracking
 from vstc.instances.tracking.identity import IdentityCount
 from vstc.instances.tracking.pictures import relative_names

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.formats.rle import Rle
-from vstc.formats.runs import Runs, num_pixels
+from vstc.formats.objects.rle import Rle
+from vstc.formats.objects.runs import Runs, num_pixels
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from vstc.formats.instance_store import FrameInstances
+from vstc.formats.objects.store import FrameInstances
 from vstc.formats.text_tables import csv_table
 
 

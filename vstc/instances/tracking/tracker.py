@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vstc.formats.rle import Rle
+from vstc.formats.objects.rle import Rle
 from vstc.instances.tracking.move import move_prev_to_next
 from vstc.instances.tracking.settings import AssociationSettings
 from vstc.instances.tracking.shapes import (

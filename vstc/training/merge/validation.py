@@ -10,9 +10,9 @@ from vstc.formats.frames import FrameReader
 from vstc.inference.network import FrameNetwork
 from vstc.metrics.confusion import ConfusionMatrix
 from vstc.models.score_merge import ScoreMerge
-from vstc.propagation.carry import likeliest
+from vstc.propagation.carrying.carry import likeliest
+from vstc.propagation.carrying.maps import Size
 from vstc.propagation.frames import scaled_size
-from vstc.propagation.maps import Size
 from vstc.propagation.model_networks import ModelKeys
 from vstc.propagation.networks import KeyRequest
 from vstc.training.loop import Scores

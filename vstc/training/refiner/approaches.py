@@ -11,8 +11,8 @@ import numpy as np
 from vstc.formats.dataset import Clip
 from vstc.formats.frames import FrameReader
 from vstc.metrics.confusion import ConfusionMatrix, mean_of_known
+from vstc.propagation.carrying.inconsistency import StepMaps
 from vstc.propagation.frames import FlowSource, PreparedFrame, prepare_frame, step_maps
-from vstc.propagation.inconsistency import StepMaps
 from vstc.propagation.settings import PropagateSettings
 
 OpenFlow = Callable[[Clip], FlowSource]

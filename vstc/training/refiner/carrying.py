@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vstc.propagation.carrying.inconsistency import StepMaps, attention
+from vstc.propagation.carrying.maps import Size
 from vstc.propagation.chain import read_background, read_content, start_chain, step_chain
 from vstc.propagation.frames import scaled_size
-from vstc.propagation.inconsistency import StepMaps, attention
-from vstc.propagation.maps import Size
 from vstc.propagation.networks import Feature, KeyResult
 from vstc.propagation.settings import Carry, PropagateSettings
 

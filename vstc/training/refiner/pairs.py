@@ -10,7 +10,7 @@ import torch
 
 from vstc.errors import ConfigError, InputError
 from vstc.formats.dataset import Clip, Dataset, load_dataset
-from vstc.formats.flow_hdf5 import FlowDirection
+from vstc.formats.flow.hdf5 import FlowDirection
 from vstc.formats.frames import FrameReader
 from vstc.inference.checkpoint import ClassTable
 from vstc.propagation.frames import ComputedFlow, FlowSource, StoredFlow

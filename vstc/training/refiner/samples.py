@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from vstc.data.augment import CropMap, draw_crop, warp_image, warp_labels
 from vstc.formats.dataset import Clip
 from vstc.formats.frames import FrameReader
+from vstc.propagation.carrying.inconsistency import StepMaps
 from vstc.propagation.frames import PreparedFrame, step_maps
-from vstc.propagation.inconsistency import StepMaps
 from vstc.training.refiner.crop_flow import CropFlow
 from vstc.training.refiner.pair_settings import PairSettings
 from vstc.training.samples import common_size, cropped_labels, draw_recolor, make_augmentation

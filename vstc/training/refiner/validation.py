@@ -12,9 +12,9 @@ from vstc.formats.frames import FrameReader
 from vstc.inference.network import FrameNetwork
 from vstc.metrics.confusion import ConfusionMatrix
 from vstc.models.refiner import Refiner
-from vstc.propagation.carry import likeliest
+from vstc.propagation.carrying.carry import likeliest
+from vstc.propagation.carrying.inconsistency import fuse_scores
 from vstc.propagation.frames import PreparedFrame, scaled_size
-from vstc.propagation.inconsistency import fuse_scores
 from vstc.propagation.model_networks import ModelKeys, ModelRefiner
 from vstc.propagation.networks import KeyRequest, RefinerInput
 from vstc.training.loop import Scores

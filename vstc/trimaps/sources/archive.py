@@ -9,8 +9,8 @@ from pathlib import Path
 from vstc.artifacts.fingerprint import fingerprint_files
 from vstc.artifacts.manifest import MANIFEST, InputRef, input_ref
 from vstc.errors import InputError
-from vstc.formats.instance_index import INDEX, KIND
-from vstc.formats.instance_store import InstanceArchive, InstanceClip, InstanceMask, clip_file
+from vstc.formats.objects.index import INDEX, KIND
+from vstc.formats.objects.store import InstanceArchive, InstanceClip, InstanceMask, clip_file
 from vstc.trimaps.patch import Patch, patch_of_mask
 from vstc.trimaps.sources.source import FrameObjects, TrackSurvey, gather_survey
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from vstc.artifacts.manifest import InputRef
 from vstc.errors import InputError
 from vstc.formats.alpha import read_alpha
-from vstc.formats.id_masks import VOID, is_void
 from vstc.formats.images import read_labels, read_mask
-from vstc.formats.instance_store import InstanceClip
+from vstc.formats.objects.id_masks import VOID, is_void
+from vstc.formats.objects.store import InstanceClip
 from vstc.trimaps.patch import Patch, patch_of_image
 from vstc.trimaps.settings import SourceFormat
 from vstc.trimaps.sources.image_folders import ImageClip, ImageFolders

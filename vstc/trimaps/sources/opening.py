@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vstc.errors import ConfigError
-from vstc.formats.instance_index import INDEX
+from vstc.formats.objects.index import INDEX
 from vstc.trimaps.settings import ExportSettings, SourceFormat
 from vstc.trimaps.sources.archive import ArchiveObjects
 from vstc.trimaps.sources.files import FileObjects

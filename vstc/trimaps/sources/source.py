@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vstc.artifacts.manifest import InputRef
-from vstc.formats.instance_store import InstanceClip
+from vstc.formats.objects.store import InstanceClip
 from vstc.trimaps.patch import Patch
 
 

@@ -1,0 +1,1 @@
+"""Optical flow in files."""

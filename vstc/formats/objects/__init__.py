@@ -1,0 +1,1 @@
+"""Masks of objects: run-length codes, tracks, and the files that hold them."""

@@ -1,0 +1,1 @@
+"""Moving pictures: files, pipes, cameras, and what codecs know of motion."""

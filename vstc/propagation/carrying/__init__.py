@@ -1,0 +1,1 @@
+"""Carrying: maps, what is read along them, and where that is doubted."""

@@ -1,0 +1,1 @@
+"""How fast propagation is, and how well true labels survive it."""
