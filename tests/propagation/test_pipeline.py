@@ -432,8 +432,9 @@ def test_threads_end_even_if_the_results_are_left_open() -> None:
 
 def test_a_call_that_is_waited_for_goes_before_those_for_later() -> None:
     thread = NetworkThread(threads=1, clock=PartClock())
-    begun, order = threading.Event(), []
-    thread.submit(Part.NETWORK, begun.wait)
+    runs, begun, order = threading.Event(), threading.Event(), []
+    thread.submit(Part.NETWORK, lambda: (runs.set(), begun.wait()))
+    runs.wait()  # else the call would go before this one, too
     later = [thread.submit(Part.NETWORK, lambda i=i: order.append(i)) for i in range(2)]
     waits = threading.Thread(
         target=lambda: thread.call(Part.REFINER, lambda: order.append("refiner"))
