@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +33,20 @@ from vstc.propagation.threads.pipeline import AnyFrame, DrawnFrame, MissingFrame
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Image = np.ndarray | None
+
+
+class Watched:
+    """Something of which one method tells when it is called."""
+
+    def __init__(self, watched: Any, method: str, tell: Callable[[], None]) -> None:
+        self._watched = watched
+        self._method = method
+        self._tell = tell
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._method:
+            self._tell()
+        return getattr(self._watched, name)
 
 
 class Frames:
@@ -508,6 +524,27 @@ def test_torch_keeps_its_threads() -> None:
     fresh.start()
     fresh.join()
     assert (torch.get_num_threads(), seen) == (2, [2])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_networks_go_before_everything_else() -> None:
+    settings = CHOICES["plain"]
+    nice: dict[str, set[int]] = {"network": set(), "reader": set(), "maps": set()}
+
+    def note(name: str) -> None:
+        nice[name].add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    networks = color_networks(settings)
+    key, flows = Watched(networks.key, "segment", lambda: note("network")), networks.flows
+    assert flows is not None
+    watched = replace(networks, key=key, flows=Watched(flows, "flow", lambda: note("maps")))
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with Pipeline(settings, workers=2) as pipeline:
+        frames = Frames(list(panning(12)[0]), before=lambda _: note("reader"))
+        list(pipeline.run(frames, watched))
+    lower = min(before + 5, 19)
+    assert nice == {"network": {before}, "reader": {lower}, "maps": {lower}}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 def test_maps_that_were_not_foreseen_are_made_when_asked_for() -> None:

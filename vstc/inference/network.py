@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from vstc.errors import SetupError
+from vstc.inference.freed_memory import keep_freed_memory
 from vstc.models.folding import fold_batch_norms
 from vstc.models.resize import pad_to_grid, upsample_logits
 from vstc.models.segmentation_model import SegmentationModel
@@ -102,6 +103,8 @@ class FrameNetwork:
     def __init__(
         self, model: SegmentationModel, *, device: torch.device, input_scale: float = 1.0
     ) -> None:
+        if device.type == "cpu":
+            keep_freed_memory()
         self.model = place(model.eval(), device)
         self.device = device
         self.input_scale = input_scale

@@ -34,6 +34,7 @@ from vstc.propagation.stages import Networks, Stages
 from vstc.propagation.threads.forecast import Forecast
 from vstc.propagation.threads.made_ahead import FutureFrame, KeysAhead, MapsAhead
 from vstc.propagation.threads.networks import NetworkThread, run_networks_in
+from vstc.propagation.threads.priority import let_networks_go_first
 
 _MOST_WORKERS_COUNTED = 8
 
@@ -134,13 +135,7 @@ class Pipeline:
                 yield future.result()
 
     def _open_pool(self, name: str) -> ThreadPoolExecutor:
-        # For these small tensors more threads only wait for each other.
-        pool = ThreadPoolExecutor(
-            self._workers,
-            thread_name_prefix=name,
-            initializer=torch.set_num_threads,
-            initargs=(1,),
-        )
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix=name, initializer=_begin_thread)
         self._stack.callback(pool.shutdown, wait=True, cancel_futures=True)
         return pool
 
@@ -216,6 +211,7 @@ class _Feeder:
         self._last: tuple[int, Size, FutureFrame] | None = None
 
     def __iter__(self) -> Iterator[_Fed]:
+        let_networks_go_first()
         frames = iter(self._frames)
         while True:
             with self._parts.clock.part(Part.DECODE):
@@ -265,7 +261,7 @@ class _Chain:
         self._undecided: dict[int, _Fed] = {}
 
     def __iter__(self) -> Iterator[Future[DrawnFrame]]:
-        torch.set_num_threads(1)
+        _begin_thread()
         order, clock = make_order(self._parts.stages), self._parts.clock
         try:
             with ReadAhead(self._feeder, depth=self._depth, name="reader") as items:
@@ -303,3 +299,8 @@ class _Chain:
         with self._parts.clock.part(Part.DRAW):
             result = draw(self._parts.stages, decided)
         return DrawnFrame(fed.frame, result, time.perf_counter() - fed.came)
+
+
+def _begin_thread() -> None:
+    let_networks_go_first()
+    torch.set_num_threads(1)  # for small tensors more threads only wait for each other
