@@ -45,7 +45,7 @@ def test_a_wrong_frame_count_in_the_file_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save_video(tmp_path / "a.mp4", 4)
-    from vstc.formats import video
+    from vstc.formats.video import files as video
 
     honest = video.VideoInfo
 

@@ -160,7 +160,7 @@ def test_a_video_that_holds_less_than_it_declares_has_a_remark(
 ) -> None:
     from dataclasses import replace
 
-    from vstc.formats import video
+    from vstc.formats.video import files as video
 
     path = write_video(tmp_path / "drive.mp4", 5)
     assert stored(path).remarks == []
