@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vstc.commands.refiner_run import Prepared, data_refs, train_into_folder
+from vstc.commands.pair_training import Prepared, data_refs, train_into_folder
 from vstc.commands.training import RunOptions
 
 if TYPE_CHECKING:

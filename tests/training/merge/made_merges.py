@@ -20,8 +20,8 @@ from vstc.training.flows import FlowShelf
 from vstc.training.merge.branches import Branches
 from vstc.training.merge.settings import MergeSettings
 from vstc.training.merge.task import GivesScores, MergeTask
-from vstc.training.refiner.crop_flow import StoredCropFlow
-from vstc.training.refiner.samples import RefinerBatch, RefinerSampleMaker, join_refiner_samples
+from vstc.training.pairs.crop_flow import StoredCropFlow
+from vstc.training.pairs.samples import PairBatch, PairSampleMaker, join_refiner_samples
 from vstc.training.sources import Anchor, Slot, Source
 
 CPU = torch.device("cpu")
@@ -49,12 +49,12 @@ def identity_of(model: SegmentationModel, *, id: str) -> NetworkIdentity:
     return NetworkIdentity.of(TrainedNetwork(model, TABLE, 1.0, 0), id=id)
 
 
-def make_batch(folder: Path, *, name: str = "labelled", **changes: Any) -> RefinerBatch:
+def make_batch(folder: Path, *, name: str = "labelled", **changes: Any) -> PairBatch:
     """Make a batch of frames of the clip ``val0``, all of which have labels."""
     dataset = load_dataset(folder)
     settings = tiny_merge_settings(**changes)
     anchors = [Anchor(dataset.clip("val0"), index) for index in range(1, 6)]
-    maker = RefinerSampleMaker(
+    maker = PairSampleMaker(
         [Source(name, dataset, anchors, [])],
         [Slot(0, needs_next=False)] * settings.batch,
         settings,

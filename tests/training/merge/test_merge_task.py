@@ -25,8 +25,8 @@ from vstc.propagation.frames import prepare_frame
 from vstc.propagation.model_networks import ModelKeys
 from vstc.training.merge.branches import Branches, BranchScores
 from vstc.training.optimizer import make_optimizer, set_rate
-from vstc.training.refiner.samples import RefinerBatch
-from vstc.training.refiner.targets import every_nth_pixel
+from vstc.training.pairs.samples import PairBatch
+from vstc.training.pairs.targets import every_nth_pixel
 from vstc.training.step import StepLoss, gradient_norms
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -35,12 +35,12 @@ CORNERS, AREA = Grid.on_corners((7, 9), (49, 65)), Grid.over_area((12, 16), (49,
 
 
 @pytest.fixture(scope="module")
-def batch(moving_dataset: Path) -> RefinerBatch:
+def batch(moving_dataset: Path) -> PairBatch:
     return make_batch(moving_dataset)
 
 
 @pytest.fixture(scope="module")
-def still(moving_dataset: Path) -> RefinerBatch:
+def still(moving_dataset: Path) -> PairBatch:
     return make_batch(moving_dataset, still_share=1.0)
 
 
@@ -50,7 +50,7 @@ def branches_of(network: Any, light: Any, *, light_scale: float = 1.0) -> Branch
 
 
 @torch.no_grad()
-def test_at_distance_zero_both_branches_are_the_networks_themselves(still: RefinerBatch) -> None:
+def test_at_distance_zero_both_branches_are_the_networks_themselves(still: PairBatch) -> None:
     network, light = tiny_network(0), tiny_network(1)
     found = branches_of(network, light).scores(still)
     assert found.grid == AREA
@@ -61,9 +61,7 @@ def test_at_distance_zero_both_branches_are_the_networks_themselves(still: Refin
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5])
-def test_a_light_network_sees_the_frame_as_in_propagation(
-    still: RefinerBatch, scale: float
-) -> None:
+def test_a_light_network_sees_the_frame_as_in_propagation(still: PairBatch, scale: float) -> None:
     light = tiny_network(1)
     found = branches_of(tiny_network(0), light, light_scale=scale).scores(still).light_BKhw
     keys = ModelKeys(FrameNetwork(light, device=CPU, input_scale=scale))
@@ -86,7 +84,7 @@ class ColourNetwork(torch.nn.Module):
         return features / 20
 
 
-def test_features_are_carried_along_the_maps_and_then_classified(batch: RefinerBatch) -> None:
+def test_features_are_carried_along_the_maps_and_then_classified(batch: PairBatch) -> None:
     branches = branches_of(ColourNetwork(), ColourNetwork())
     carried = branches.scores(batch).carried_BKhw
     held = branches.scores(replace(batch, steps=[[], []])).carried_BKhw
@@ -94,7 +92,7 @@ def test_features_are_carried_along_the_maps_and_then_classified(batch: RefinerB
     assert float((carried - true).abs().mean()) < 0.75 * float((held - true).abs().mean())
 
 
-def test_at_step_zero_the_loss_is_that_of_the_mean(batch: RefinerBatch) -> None:
+def test_at_step_zero_the_loss_is_that_of_the_mean(batch: PairBatch) -> None:
     task = make_task()
     loss: StepLoss = task(batch)
     with torch.no_grad():
@@ -107,7 +105,7 @@ def test_at_step_zero_the_loss_is_that_of_the_mean(batch: RefinerBatch) -> None:
     assert set(gradient_norms(loss)) == {"ce"}
 
 
-def test_gradients_reach_the_layer_alone(batch: RefinerBatch) -> None:
+def test_gradients_reach_the_layer_alone(batch: PairBatch) -> None:
     network, light = tiny_network(0), tiny_network(1)
     before = [{n: v.clone() for n, v in m.state_dict().items()} for m in (network, light)]
     task = make_task(branches_of(network, light))
@@ -141,7 +139,7 @@ def test_the_key_network_labels_frames_that_have_none(moving_dataset: Path) -> N
     assert float(sure.terms["ce"]) == 0
 
 
-def test_it_merges_in_full_precision_under_autocast(batch: RefinerBatch) -> None:
+def test_it_merges_in_full_precision_under_autocast(batch: PairBatch) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss: StepLoss = make_task()(batch)
     assert loss.logits.dtype == loss.total.dtype == torch.float32
@@ -154,7 +152,7 @@ class OneIsWrong:
         self._carried_is_wrong = carried_is_wrong
         self._random = torch.Generator().manual_seed(0)
 
-    def scores(self, batch: RefinerBatch) -> BranchScores:
+    def scores(self, batch: PairBatch) -> BranchScores:
         size = (batch.labels_BHW.shape[-2], batch.labels_BHW.shape[-1])
         cells = every_nth_pixel(size, 4)
         labels = batch.labels_BHW[:, 2::4, 2::4].long().clamp(max=2)
@@ -168,7 +166,7 @@ class OneIsWrong:
 
 
 @pytest.mark.parametrize("carried_is_wrong", [True, False])
-def test_it_learns_to_prefer_the_better_branch(batch: RefinerBatch, carried_is_wrong: bool) -> None:
+def test_it_learns_to_prefer_the_better_branch(batch: PairBatch, carried_is_wrong: bool) -> None:
     branches = OneIsWrong(carried_is_wrong=carried_is_wrong)
     task = make_task(branches, lr=0.05, weight_decay=0.0)
     optimizer = make_optimizer(task.parameter_groups(), task.settings)

@@ -21,7 +21,7 @@ from vstc.propagation.model_networks import ModelKeys
 from vstc.propagation.settings import PropagateSettings
 from vstc.propagation.stages import Networks
 from vstc.training.merge.validation import MergeValidation
-from vstc.training.refiner.approaches import choose_frames
+from vstc.training.pairs.approaches import choose_frames
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SETTINGS = tiny_merge_settings()

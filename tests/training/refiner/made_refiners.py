@@ -14,8 +14,8 @@ from vstc.models.catalog import create_model
 from vstc.models.refiner_catalog import refiner_for
 from vstc.models.taps import TappedModel
 from vstc.training.flows import FlowShelf
-from vstc.training.refiner.crop_flow import CropFlow, StoredCropFlow
-from vstc.training.refiner.samples import RefinerSampleMaker
+from vstc.training.pairs.crop_flow import CropFlow, StoredCropFlow
+from vstc.training.pairs.samples import PairSampleMaker
 from vstc.training.refiner.settings import RefinerSettings
 from vstc.training.refiner.task import RefinerTask
 from vstc.training.sources import Anchor, Slot, Source
@@ -49,12 +49,12 @@ def make_maker(
     flow: CropFlow | None = None,
     input_scale: float = 1.0,
     **changes: Any,
-) -> RefinerSampleMaker:
+) -> PairSampleMaker:
     """Make the samples of some frames of some clips; those of ``val`` have all their labels."""
     dataset = load_dataset(folder)
     settings = tiny_refiner_settings(**changes)
     anchors = [Anchor(clip, index) for clip in dataset.select(clips) for index in indices]
-    return RefinerSampleMaker(
+    return PairSampleMaker(
         [Source(name, dataset, anchors, [])],
         [Slot(0, needs_next=False)] * settings.batch,
         settings,

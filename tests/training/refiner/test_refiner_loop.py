@@ -23,9 +23,9 @@ from vstc.losses.refinement import fuse
 from vstc.models.grids import resample
 from vstc.models.taps import TappedModel
 from vstc.training.log import read_log
-from vstc.training.refiner.carried_batch import carry_batch
-from vstc.training.refiner.samples import join_refiner_samples
-from vstc.training.refiner.targets import every_nth_pixel
+from vstc.training.pairs.carried_batch import carry_batch
+from vstc.training.pairs.samples import join_refiner_samples
+from vstc.training.pairs.targets import every_nth_pixel
 from vstc.training.refiner.train import (
     RefinerInputs,
     plan_refiner_training,

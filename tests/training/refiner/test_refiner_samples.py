@@ -17,10 +17,10 @@ from vstc.formats.frames import FrameReader
 from vstc.propagation.carrying.carry import carry_ids
 from vstc.propagation.carrying.maps import compose_maps
 from vstc.training.flows import FlowShelf
-from vstc.training.refiner.crop_flow import ComputedCropFlow, StoredCropFlow
-from vstc.training.refiner.samples import (
-    RefinerSample,
-    RefinerSampleMaker,
+from vstc.training.pairs.crop_flow import ComputedCropFlow, StoredCropFlow
+from vstc.training.pairs.samples import (
+    PairSample,
+    PairSampleMaker,
     draw_distance,
     join_refiner_samples,
 )
@@ -29,11 +29,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 FULL_MAPS: dict[str, Any] = {"interval": 4, "map_scale": 1.0}
 
 
-def samples(maker: RefinerSampleMaker, count: int = 16) -> list[RefinerSample]:
+def samples(maker: PairSampleMaker, count: int = 16) -> list[PairSample]:
     return [maker.make(step, slot) for step in range(count // 2) for slot in range(2)]
 
 
-def agreement(sample: RefinerSample) -> float:
+def agreement(sample: PairSample) -> float:
     """Share of pixels whose colour is that of the key frame where the composed maps point."""
     path = None
     for maps in sample.steps:

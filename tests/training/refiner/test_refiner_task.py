@@ -12,32 +12,32 @@ import torch.nn.functional as F
 from tests.training.refiner.made_refiners import UPRIGHT, make_maker, make_task
 from vstc.models.grids import Grid, resample
 from vstc.models.taps import TappedOutput
-from vstc.training.refiner.carried_batch import CarriedBatch, carry_batch
-from vstc.training.refiner.samples import RefinerBatch, join_refiner_samples
-from vstc.training.refiner.targets import every_nth_pixel, labels_at
+from vstc.training.pairs.carried_batch import CarriedBatch, carry_batch
+from vstc.training.pairs.samples import PairBatch, join_refiner_samples
+from vstc.training.pairs.targets import every_nth_pixel, labels_at
 from vstc.training.step import StepLoss, gradient_norms
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def batch_of(folder: Path, **changes: Any) -> RefinerBatch:
+def batch_of(folder: Path, **changes: Any) -> PairBatch:
     maker = make_maker(folder, **changes)
     return join_refiner_samples([maker.make(0, slot) for slot in range(2)])
 
 
 @pytest.fixture(scope="module")
-def batch(moving_dataset: Path) -> RefinerBatch:
+def batch(moving_dataset: Path) -> PairBatch:
     return batch_of(moving_dataset, still_share=0.0)
 
 
 @pytest.fixture(scope="module")
-def still(moving_dataset: Path) -> RefinerBatch:
+def still(moving_dataset: Path) -> PairBatch:
     return batch_of(moving_dataset, still_share=1.0)
 
 
 @torch.no_grad()
 def test_at_distance_zero_the_networks_own_result_is_carried_without_doubt(
-    still: RefinerBatch,
+    still: PairBatch,
 ) -> None:
     task, network = make_task(refiner={"residual": True})
     carried = carry_batch(network.eval(), still, task.refiner, task.settings.propagation)
@@ -61,12 +61,12 @@ class ColourNetwork(torch.nn.Module):
 
 
 @torch.no_grad()
-def test_results_are_carried_along_the_maps(batch: RefinerBatch) -> None:
+def test_results_are_carried_along_the_maps(batch: PairBatch) -> None:
     task, _ = make_task(refiner={"residual": True})
     here = {"key_B3HW": batch.current_B3HW, "steps": [[], []]}
 
     def carried_with(**changes: Any) -> CarriedBatch:
-        changed = RefinerBatch(**{**vars(batch), **changes})
+        changed = PairBatch(**{**vars(batch), **changes})
         settings = task.settings.propagation
         return carry_batch(ColourNetwork(), changed, task.refiner, settings)  # type: ignore[arg-type]
 
@@ -84,11 +84,11 @@ def test_results_are_carried_along_the_maps(batch: RefinerBatch) -> None:
 
 
 @torch.no_grad()
-def test_samples_of_a_batch_are_carried_alone(batch: RefinerBatch) -> None:
+def test_samples_of_a_batch_are_carried_alone(batch: PairBatch) -> None:
     task, network = make_task()
     settings = task.settings.propagation
     both = carry_batch(network.eval(), batch, task.refiner, settings)
-    alone = RefinerBatch(
+    alone = PairBatch(
         batch.key_B3HW[1:], batch.current_B3HW[1:], batch.labels_BHW[1:], [], batch.steps[1:]
     )
     one = carry_batch(network, alone, task.refiner, settings)
@@ -99,7 +99,7 @@ def test_samples_of_a_batch_are_carried_alone(batch: RefinerBatch) -> None:
 
 
 @pytest.mark.parametrize("model", ["pspnet-tiny", "icnet"])
-def test_gradients_reach_the_refiner_alone(batch: RefinerBatch, model: str) -> None:
+def test_gradients_reach_the_refiner_alone(batch: PairBatch, model: str) -> None:
     task, network = make_task(model=model)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     loss: StepLoss = task(batch)
@@ -113,7 +113,7 @@ def test_gradients_reach_the_refiner_alone(batch: RefinerBatch, model: str) -> N
     assert len(list(task.parameters())) == len(list(task.refiner.parameters()))
 
 
-def test_terms_are_weighted_and_summed(batch: RefinerBatch) -> None:
+def test_terms_are_weighted_and_summed(batch: PairBatch) -> None:
     weights = {"refiner": 0.5, "refined": 2.0, "attention": 0.1, "aux": 0.0}
     task, _ = make_task(weights=weights)
     loss: StepLoss = task(batch)
@@ -122,7 +122,7 @@ def test_terms_are_weighted_and_summed(batch: RefinerBatch) -> None:
     assert set(gradient_norms(loss)) == {"refiner", "refined", "attention"}
 
 
-def test_an_untrained_refiner_has_the_loss_of_what_was_carried(still: RefinerBatch) -> None:
+def test_an_untrained_refiner_has_the_loss_of_what_was_carried(still: PairBatch) -> None:
     """At distance 0 that is the network's own loss at every fourth pixel, from the second on."""
     task, network = make_task()
     loss: StepLoss = task(still)
@@ -137,7 +137,7 @@ def test_an_untrained_refiner_has_the_loss_of_what_was_carried(still: RefinerBat
     torch.testing.assert_close(loss.terms["attention"], loss.terms["refiner"])
 
 
-def test_comparing_all_pixels_is_the_limit_of_comparing_some(still: RefinerBatch) -> None:
+def test_comparing_all_pixels_is_the_limit_of_comparing_some(still: PairBatch) -> None:
     some, every = (make_task(loss_step=step)[0](still).terms["refined"] for step in (2, 1))
     assert float(some) == pytest.approx(float(every), rel=0.1)
 

@@ -23,7 +23,7 @@ from vstc.propagation.frames import StoredFlow
 from vstc.propagation.model_networks import ModelKeys, ModelRefiner
 from vstc.propagation.settings import PropagateSettings, Refine
 from vstc.propagation.stages import Networks
-from vstc.training.refiner.approaches import LabelledFrame, choose_frames
+from vstc.training.pairs.approaches import LabelledFrame, choose_frames
 from vstc.training.refiner.validation import RefinerValidation
 
 pytestmark = pytest.mark.usefixtures("one_thread")

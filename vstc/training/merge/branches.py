@@ -17,9 +17,9 @@ from vstc.propagation.frames import scaled_size
 from vstc.propagation.model_networks import cells_in_frame
 from vstc.propagation.networks import Feature, KeyResult
 from vstc.propagation.settings import PropagateSettings
-from vstc.training.refiner.carried_batch import corner_grid
-from vstc.training.refiner.carrying import carry_feature
-from vstc.training.refiner.samples import RefinerBatch
+from vstc.training.pairs.carried_batch import corner_grid
+from vstc.training.pairs.carrying import carry_feature
+from vstc.training.pairs.samples import PairBatch
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Branches:
         self._settings = settings
 
     @torch.no_grad()
-    def scores(self, batch: RefinerBatch) -> BranchScores:
+    def scores(self, batch: PairBatch) -> BranchScores:
         """Run both networks on a batch, as propagation does on frames."""
         crop = (batch.key_B3HW.shape[-2], batch.key_B3HW.shape[-1])
         area = Grid.over_area(scaled_size(crop, self._settings.carry_scale), crop)
@@ -72,7 +72,7 @@ class Branches:
         logits: torch.Tensor = self._network(images_B3HW).logits
         return logits
 
-    def _carried(self, batch: RefinerBatch) -> torch.Tensor:
+    def _carried(self, batch: PairBatch) -> torch.Tensor:
         """Return the key frames' features, carried to the current frames."""
         crop = (batch.key_B3HW.shape[-2], batch.key_B3HW.shape[-1])
         output = self._network(batch.key_B3HW)

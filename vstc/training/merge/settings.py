@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from vstc.propagation.settings import Mode, PropagateSettings
-from vstc.training.refiner.pair_settings import PairSettings
+from vstc.training.pairs.settings import PairSettings
 
 
 class FusedPropagation(PropagateSettings):

@@ -17,15 +17,15 @@ from vstc.models.grids import resample
 from vstc.models.score_merge import ScoreMerge
 from vstc.training.merge.branches import BranchScores
 from vstc.training.merge.settings import MergeSettings
-from vstc.training.refiner.samples import RefinerBatch
-from vstc.training.refiner.targets import VOID, every_nth_pixel, labels_at
+from vstc.training.pairs.samples import PairBatch
+from vstc.training.pairs.targets import VOID, every_nth_pixel, labels_at
 from vstc.training.step import ParameterGroup, StepLoss, TrainingTask
 
 
 class GivesScores(Protocol):
     """Gives what is merged; see ``Branches``."""
 
-    def scores(self, batch: RefinerBatch) -> BranchScores:
+    def scores(self, batch: PairBatch) -> BranchScores:
         """Run both networks on a batch."""
 
     def key_logits(self, images_B3HW: torch.Tensor) -> torch.Tensor:
@@ -63,7 +63,7 @@ class MergeTask(TrainingTask):
         self._branches = branches
         self._description = describe_merge(network, light, settings.propagation.as_json())
 
-    def forward(self, batch: RefinerBatch) -> StepLoss:
+    def forward(self, batch: PairBatch) -> StepLoss:
         """Compute the loss of a batch, at every n-th pixel."""
         size = (batch.labels_BHW.shape[-2], batch.labels_BHW.shape[-1])
         pixels = every_nth_pixel(size, self.settings.loss_step)

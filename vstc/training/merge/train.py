@@ -24,7 +24,7 @@ from vstc.training.merge.branches import Branches
 from vstc.training.merge.settings import MergeSettings
 from vstc.training.merge.task import MergeTask
 from vstc.training.merge.validation import NAMES, MergeValidation
-from vstc.training.refiner.pairs import Pairs, open_pairs
+from vstc.training.pairs.data import Pairs, open_pairs
 from vstc.training.train import seed_everything
 
 

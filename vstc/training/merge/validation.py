@@ -17,14 +17,14 @@ from vstc.propagation.model_networks import ModelKeys
 from vstc.propagation.networks import KeyRequest
 from vstc.training.loop import Scores
 from vstc.training.merge.settings import MergeSettings
-from vstc.training.refiner.approaches import (
+from vstc.training.pairs.approaches import (
     Approach,
     LabelledFrame,
     OpenFlow,
     approaches,
     scores_by_distance,
 )
-from vstc.training.refiner.carrying import carry_feature
+from vstc.training.pairs.carrying import carry_feature
 
 NAMES = ("miou", "miou_mean", "miou_carried", "miou_light")
 

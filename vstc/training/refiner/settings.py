@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from vstc.config import Settings
 from vstc.models.refiner_catalog import RefinerChoice
 from vstc.propagation.settings import Carry, Mode, PropagateSettings, Refine
-from vstc.training.refiner.pair_settings import PairSettings
+from vstc.training.pairs.settings import PairSettings
 
 
 class RefinedPropagation(PropagateSettings):

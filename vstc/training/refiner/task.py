@@ -15,10 +15,10 @@ from vstc.losses.refinement import fuse, refinement_terms
 from vstc.models.grids import Grid, resample
 from vstc.models.refiner import Refiner, RefinerOutput
 from vstc.models.taps import TappedModel
-from vstc.training.refiner.carried_batch import CarriedBatch, carry_batch, corner_grid
-from vstc.training.refiner.samples import RefinerBatch
+from vstc.training.pairs.carried_batch import CarriedBatch, carry_batch, corner_grid
+from vstc.training.pairs.samples import PairBatch
+from vstc.training.pairs.targets import every_nth_pixel, labels_at
 from vstc.training.refiner.settings import RefinerSettings
-from vstc.training.refiner.targets import every_nth_pixel, labels_at
 from vstc.training.step import ParameterGroup, StepLoss, TrainingTask
 
 
@@ -52,7 +52,7 @@ class RefinerTask(TrainingTask):
         # Kept out of the module tree: the network is not trained, saved or moved with it.
         self._network = [network.eval().requires_grad_(False)]
 
-    def forward(self, batch: RefinerBatch) -> StepLoss:
+    def forward(self, batch: PairBatch) -> StepLoss:
         """Compute the loss of a batch."""
         settings = self.settings
         carried = carry_batch(self._network[0], batch, self.refiner, settings.propagation)
@@ -99,7 +99,7 @@ class RefinerTask(TrainingTask):
         """Do nothing."""
 
     def _terms(
-        self, batch: RefinerBatch, carried: CarriedBatch, output: RefinerOutput
+        self, batch: PairBatch, carried: CarriedBatch, output: RefinerOutput
     ) -> dict[str, torch.Tensor]:
         """Compare at every n-th pixel, where the maps are read as if enlarged to the frame."""
         size = (batch.labels_BHW.shape[-2], batch.labels_BHW.shape[-1])

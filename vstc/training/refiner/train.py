@@ -18,7 +18,7 @@ from vstc.models.refiner_catalog import RefinerCost, refiner_cost, refiner_for
 from vstc.models.taps import TappedModel
 from vstc.training.log import read_log
 from vstc.training.loop import Scores, TrainingRun
-from vstc.training.refiner.pairs import Pairs, open_pairs
+from vstc.training.pairs.data import Pairs, open_pairs
 from vstc.training.refiner.settings import RefinerSettings
 from vstc.training.refiner.task import RefinerTask
 from vstc.training.refiner.validation import RefinerValidation

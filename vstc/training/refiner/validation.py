@@ -18,14 +18,14 @@ from vstc.propagation.frames import PreparedFrame, scaled_size
 from vstc.propagation.model_networks import ModelKeys, ModelRefiner
 from vstc.propagation.networks import KeyRequest, RefinerInput
 from vstc.training.loop import Scores
-from vstc.training.refiner.approaches import (
+from vstc.training.pairs.approaches import (
     Approach,
     LabelledFrame,
     OpenFlow,
     approaches,
     scores_by_distance,
 )
-from vstc.training.refiner.carrying import CarriedResult, Pictures, carry_result
+from vstc.training.pairs.carrying import CarriedResult, Pictures, carry_result
 from vstc.training.refiner.settings import RefinerSettings
 
 

@@ -14,8 +14,8 @@ from vstc.formats.dataset import Clip
 from vstc.formats.frames import FrameReader
 from vstc.propagation.carrying.inconsistency import StepMaps
 from vstc.propagation.frames import PreparedFrame, step_maps
-from vstc.training.refiner.crop_flow import CropFlow
-from vstc.training.refiner.pair_settings import PairSettings
+from vstc.training.pairs.crop_flow import CropFlow
+from vstc.training.pairs.settings import PairSettings
 from vstc.training.samples import common_size, cropped_labels, draw_recolor, make_augmentation
 from vstc.training.sources import DrawOrder, Slot, Source
 
@@ -24,7 +24,7 @@ OWN = "own"
 
 
 @dataclass(frozen=True)
-class RefinerSample:
+class PairSample:
     """A sample at crop size.
 
     Attributes:
@@ -43,7 +43,7 @@ class RefinerSample:
 
 
 @dataclass(frozen=True)
-class RefinerBatch:
+class PairBatch:
     """Samples joined; lists and rows are in the order of the samples.
 
     Attributes:
@@ -65,7 +65,7 @@ class RefinerBatch:
         """How many frames the batch holds."""
         return 2 * int(self.key_B3HW.shape[0])
 
-    def pinned(self) -> RefinerBatch:
+    def pinned(self) -> PairBatch:
         """Return the batch in page-locked memory."""
         return replace(
             self,
@@ -74,7 +74,7 @@ class RefinerBatch:
             labels_BHW=self.labels_BHW.pin_memory(),
         )
 
-    def to(self, device: torch.device) -> RefinerBatch:
+    def to(self, device: torch.device) -> PairBatch:
         """Return the batch on a device, channels last; maps stay where they are."""
 
         def moved(images: torch.Tensor) -> torch.Tensor:
@@ -89,13 +89,13 @@ class RefinerBatch:
         )
 
 
-def join_refiner_samples(samples: Sequence[RefinerSample]) -> RefinerBatch:
+def join_refiner_samples(samples: Sequence[PairSample]) -> PairBatch:
     """Join samples of one crop size to a batch."""
 
     def images(frames: list[Array8]) -> torch.Tensor:
         return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
 
-    return RefinerBatch(
+    return PairBatch(
         key_B3HW=images([sample.key for sample in samples]),
         current_B3HW=images([sample.current for sample in samples]),
         labels_BHW=torch.from_numpy(np.stack([sample.labels for sample in samples])),
@@ -104,7 +104,7 @@ def join_refiner_samples(samples: Sequence[RefinerSample]) -> RefinerBatch:
     )
 
 
-class RefinerSampleMaker:
+class PairSampleMaker:
     """Builds the sample of any slot at any step; safe to call from several threads.
 
     Args:
@@ -135,7 +135,7 @@ class RefinerSampleMaker:
         self._order = DrawOrder(sources, slots, seed=settings.seed)
         self._augmentation = make_augmentation(settings)
 
-    def make(self, step: int, slot_index: int) -> RefinerSample:
+    def make(self, step: int, slot_index: int) -> PairSample:
         """Build a sample; the same arguments always give the same sample.
 
         Raises:
@@ -162,7 +162,7 @@ class RefinerSampleMaker:
         recolor = draw_recolor(random, settings)
         key_crop, current_crop = (recolor(warp_image(frame, crop)) for frame in frames)
         asks_network = source.name == OWN
-        return RefinerSample(
+        return PairSample(
             key=key_crop,
             current=current_crop,
             steps=self._steps(anchor.clip, key, current, crop),

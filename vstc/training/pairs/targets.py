@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 
 from vstc.models.grids import Grid, resample
-from vstc.training.refiner.samples import RefinerBatch
+from vstc.training.pairs.samples import PairBatch
 
 VOID = 255
 
@@ -24,7 +24,7 @@ def every_nth_pixel(size: tuple[int, int], step: int) -> Grid:
 
 @torch.no_grad()
 def labels_at(
-    batch: RefinerBatch,
+    batch: PairBatch,
     pixels: Grid,
     *,
     network: Callable[[torch.Tensor], torch.Tensor],

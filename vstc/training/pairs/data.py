@@ -17,16 +17,16 @@ from vstc.propagation.frames import ComputedFlow, FlowSource, StoredFlow
 from vstc.propagation.settings import PropagateSettings, Warping
 from vstc.training.batches import BatchStream
 from vstc.training.flows import FlowShelf
-from vstc.training.refiner.approaches import LabelledFrame, choose_frames
-from vstc.training.refiner.crop_flow import ComputedCropFlow, CropFlow, StoredCropFlow
-from vstc.training.refiner.pair_settings import PairSettings
-from vstc.training.refiner.samples import (
+from vstc.training.pairs.approaches import LabelledFrame, choose_frames
+from vstc.training.pairs.crop_flow import ComputedCropFlow, CropFlow, StoredCropFlow
+from vstc.training.pairs.samples import (
     OWN,
-    RefinerBatch,
-    RefinerSample,
-    RefinerSampleMaker,
+    PairBatch,
+    PairSample,
+    PairSampleMaker,
     join_refiner_samples,
 )
+from vstc.training.pairs.settings import PairSettings
 from vstc.training.sources import Anchor, Source, lay_out_batch
 
 LABELLED = "labelled"
@@ -60,7 +60,7 @@ class Pairs:
         workers: int,
         device: torch.device,
         input_scale: float,
-    ) -> BatchStream[RefinerSample, RefinerBatch]:
+    ) -> BatchStream[PairSample, PairBatch]:
         """Make batches; where flow is not stored, the threads that make samples compute it.
 
         Args:
@@ -71,7 +71,7 @@ class Pairs:
         """
         slots = lay_out_batch(self.sources, batch=settings.batch, ratio=(1, 1), temporal_share=None)
         reader = FrameReader(self.dataset, cache_bytes=settings.cache_mib * 2**20)
-        maker = RefinerSampleMaker(
+        maker = PairSampleMaker(
             self.sources,
             slots,
             settings,

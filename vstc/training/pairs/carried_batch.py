@@ -17,8 +17,8 @@ from vstc.models.taps import TappedModel
 from vstc.propagation.frames import scaled_size
 from vstc.propagation.networks import Feature, KeyResult
 from vstc.propagation.settings import PropagateSettings
-from vstc.training.refiner.carrying import CarriedResult, Pictures, carry_result
-from vstc.training.refiner.samples import RefinerBatch
+from vstc.training.pairs.carrying import CarriedResult, Pictures, carry_result
+from vstc.training.pairs.samples import PairBatch
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class CarriedBatch:
 
 @torch.no_grad()
 def carry_batch(
-    network: TappedModel, batch: RefinerBatch, refiner: Refiner, settings: PropagateSettings
+    network: TappedModel, batch: PairBatch, refiner: Refiner, settings: PropagateSettings
 ) -> CarriedBatch:
     """Run the network on the key frames and carry what it finds along the maps.
 
@@ -81,7 +81,7 @@ def _key_results(network: TappedModel, images: torch.Tensor, area: Grid) -> list
     ]
 
 
-def _pictures(batch: RefinerBatch, settings: PropagateSettings) -> list[Pictures | None]:
+def _pictures(batch: PairBatch, settings: PropagateSettings) -> list[Pictures | None]:
     keys, currents = (
         images.permute(0, 2, 3, 1).cpu().numpy() for images in (batch.key_B3HW, batch.current_B3HW)
     )
